@@ -1,0 +1,127 @@
+/**
+ * Envelope: a frame between nodes and in the log; a readable header, then the raw body.
+ *
+ *     {"v":1,"id":"7","channel":"u/bob","from":{…},"kind":"offer","format":"json","at":…,…}⏎<body bytes>
+ *
+ * The header is one line of JSON (a JSON text has no raw line feed), the body is what follows it,
+ * untouched: bytes of the format that the header names. A node reads every version up to
+ * `NODE_VERSION`; a higher one is refused and counted. Unknown header fields are ignored.
+ *
+ * All times are those of the log's clock (see `Log.nowMs`), in Unix milliseconds.
+ */
+
+import { type Channel, channelParts } from './channels.ts';
+import { NODE_VERSION } from './limits.ts';
+
+/** Who sent a frame, stamped by the gateway out of the verified token. */
+export interface Sender {
+  readonly user: string;
+  readonly device: string;
+  readonly session: string;
+}
+
+export interface EnvelopeHeader {
+  readonly v: number;
+  /** Unique within the sender's device. */
+  readonly id: string;
+  readonly channel: Channel;
+  /** Narrows the target to one device or session of the channel. */
+  readonly toDevice?: string;
+  readonly toSession?: string;
+  readonly from: Sender;
+  readonly kind: string;
+  /** Names the protocol of the body: `json`, `sip`, `xmpp`, … */
+  readonly format: string;
+  readonly call?: string;
+  /** When the sender's gateway first stamped it. */
+  readonly at: number;
+  /** How long it lives from the moment the log stored it. */
+  readonly ttlMs: number;
+  /** Stored later than this, it does not exist: an append given up must not land. Absent on volatile frames. */
+  readonly notAfter?: number;
+  /** The gateway to tell, when nobody is attached to the channel. */
+  readonly tell?: string;
+  /** W3C Trace Context, `traceparent`. */
+  readonly traceparent?: string;
+}
+
+export interface Envelope {
+  readonly header: EnvelopeHeader;
+  readonly body: Uint8Array;
+}
+
+export type EnvelopeError = 'ENVELOPE_MALFORMED' | 'ENVELOPE_VERSION';
+
+const LINE_FEED = 10;
+
+/** The bytes of an envelope. `body` is copied once, here, and never encoded again. */
+export function encodeEnvelope(header: EnvelopeHeader, body: string | Uint8Array): Uint8Array {
+  const line = JSON.stringify(header);
+  if (typeof body === 'string') return Buffer.from(`${line}\n${body}`);
+  const head = Buffer.from(`${line}\n`);
+  return Buffer.concat([head, body], head.length + body.length);
+}
+
+/** The envelope in these bytes; its body is a view of them, not a copy. */
+export function decodeEnvelope(bytes: Uint8Array): Envelope | EnvelopeError {
+  const end = bytes.indexOf(LINE_FEED);
+  if (end < 0) return 'ENVELOPE_MALFORMED';
+  const header = parsedHeader(bytes, end);
+  if (typeof header === 'string') return header;
+  return { header, body: bytes.subarray(end + 1) };
+}
+
+function parsedHeader(bytes: Uint8Array, end: number): EnvelopeHeader | EnvelopeError {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, end).toString('utf8'));
+  } catch {
+    return 'ENVELOPE_MALFORMED';
+  }
+  if (typeof value !== 'object' || value === null) return 'ENVELOPE_MALFORMED';
+  const header = value as Partial<EnvelopeHeader>;
+  if (typeof header.v !== 'number') return 'ENVELOPE_MALFORMED';
+  if (header.v > NODE_VERSION) return 'ENVELOPE_VERSION';
+  return isHeader(header) ? header : 'ENVELOPE_MALFORMED';
+}
+
+function isHeader(header: Partial<EnvelopeHeader>): header is EnvelopeHeader {
+  return (
+    typeof header.id === 'string' &&
+    typeof header.channel === 'string' &&
+    channelParts(header.channel) !== undefined &&
+    isSender(header.from) &&
+    typeof header.kind === 'string' &&
+    typeof header.format === 'string' &&
+    typeof header.at === 'number' &&
+    typeof header.ttlMs === 'number' &&
+    isOptional(header.notAfter, 'number') &&
+    isOptional(header.toDevice, 'string') &&
+    isOptional(header.toSession, 'string') &&
+    isOptional(header.call, 'string') &&
+    isOptional(header.tell, 'string')
+  );
+}
+
+function isSender(from: unknown): from is Sender {
+  if (typeof from !== 'object' || from === null) return false;
+  const { user, device, session } = from as Partial<Sender>;
+  return typeof user === 'string' && typeof device === 'string' && typeof session === 'string';
+}
+
+function isOptional(value: unknown, type: 'string' | 'number'): boolean {
+  return value === undefined || typeof value === type;
+}
+
+/**
+ * Whether a stored frame exists at `nowMs`: it was stored before its append was given up, and its time
+ * has not run out. Both are measured on the log's clock.
+ */
+export function isAlive(header: EnvelopeHeader, storedAtMs: number, nowMs: number): boolean {
+  return landedInTime(header, storedAtMs) && nowMs < storedAtMs + header.ttlMs;
+}
+
+/** Whether the log stored it before its append was given up. */
+export function landedInTime(header: EnvelopeHeader, storedAtMs: number): boolean {
+  return header.notAfter === undefined || storedAtMs <= header.notAfter;
+}
