@@ -80,9 +80,8 @@ export const knownBinaries = new Map([
   ],
 ]);
 
-const wayOut = `Run Snowshed in a container image with Node 24 on Debian trixie (its Containerfile makes one), or on a
-system with glibc 2.38 or newer, or install the official release of uWebSockets.js 20.57.0:
-  npm install uWebSockets.js@uNetworking/uWebSockets.js#v20.57.0`;
+const wayOut = `Run Snowshed in a container image with Node 24 on Debian trixie, or on any system with glibc 2.38 or newer,
+where uWebSockets.js loads as published (from npm or from its official release).`;
 
 const newNamePrefix = '__isoc23_';
 const newVersion = 'GLIBC_2.38';
@@ -104,7 +103,9 @@ export function plan({ platform, glibc, sha256, name }) {
   if (sha256 === undefined) return cannot(`uWebSockets.js brings no ${name}`);
   const known = knownBinaries.get(name);
   if (known?.published !== sha256) {
-    return cannot(`this system has glibc ${glibc}, and ${name} (SHA-256 ${sha256}) is not one we know`);
+    return cannot(
+      `this system has glibc ${glibc}, and ${name} (SHA-256 ${sha256}) is not the one of 20.57.0, which \`npm ci\` brings`,
+    );
   }
   return { kind: 'copy', sha256: known.copy };
 }
