@@ -5,8 +5,8 @@
  * event loop, one at a time; a callback must not throw.
  */
 
-import type { Channel } from '../wire/channels.ts';
-import type { Cancel } from '../runtime/clock.ts';
+import type { Cancel } from '#runtime/clock.ts';
+import type { Channel } from '#wire/channels.ts';
 
 // The log.
 

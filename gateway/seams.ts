@@ -98,7 +98,12 @@ export interface OutboundFrame {
 /** What a flow asks of its session; each is answered by one `answered` event with the same id. */
 export type SessionRequest =
   | { readonly op: 'send'; readonly id: string; readonly frame: OutboundFrame }
-  | { readonly op: 'join'; readonly id: string; readonly room: string; readonly cursor?: { readonly epoch: string; readonly position: number } | undefined }
+  | {
+      readonly op: 'join';
+      readonly id: string;
+      readonly room: string;
+      readonly cursor?: { readonly epoch: string; readonly position: number } | undefined;
+    }
   | { readonly op: 'leave'; readonly id: string; readonly room: string }
   | { readonly op: 'refresh'; readonly id: string; readonly credential: Credential }
   | { readonly op: 'presence.set'; readonly id: string; readonly state: string }
@@ -141,8 +146,21 @@ export type DialectEvent =
   | { readonly kind: 'waiting'; readonly etaMs: number; readonly ahead: number }
   | { readonly kind: 'frame'; readonly frame: DeliveredFrame }
   | { readonly kind: 'answered'; readonly id: string; readonly answer: Answer }
-  | { readonly kind: 'gap'; readonly channel: Channel; readonly epoch: string; readonly from: number; readonly to: number }
-  | { readonly kind: 'presence'; readonly channel: Channel; readonly full: boolean; readonly more: boolean; readonly present: readonly Member[]; readonly gone: readonly Member[] }
+  | {
+      readonly kind: 'gap';
+      readonly channel: Channel;
+      readonly epoch: string;
+      readonly from: number;
+      readonly to: number;
+    }
+  | {
+      readonly kind: 'presence';
+      readonly channel: Channel;
+      readonly full: boolean;
+      readonly more: boolean;
+      readonly present: readonly Member[];
+      readonly gone: readonly Member[];
+    }
   | { readonly kind: 'unreachable'; readonly id: string }
   | { readonly kind: 'spread'; readonly spread: Spread }
   | { readonly kind: 'renewed'; readonly resume: string; readonly expiresAt: number }
@@ -155,7 +173,12 @@ export type DialectEffect =
   /** Checks the credential; `authenticated` follows, or `closing` with the fault. */
   | { readonly kind: 'authenticate'; readonly credential: Credential }
   /** Opens or resumes the session of the identity just authenticated; `waiting` and `opened` follow, or `closing`. */
-  | { readonly kind: 'open'; readonly device: string | undefined; readonly mode: FlowMode; readonly cursors: readonly Cursor[] }
+  | {
+      readonly kind: 'open';
+      readonly device: string | undefined;
+      readonly mode: FlowMode;
+      readonly cursors: readonly Cursor[];
+    }
   | { readonly kind: 'request'; readonly request: SessionRequest }
   /** Counts a mistake of the client that the dialect has answered itself. */
   | { readonly kind: 'fault'; readonly fault: FaultCode }
@@ -212,6 +235,25 @@ export class DeliveredFrame {
   }
 }
 
+// Attachment.
+
+/** One flow on one channel, as delivery holds it and the router's directory knows it. */
+export interface Attachment {
+  readonly channel: Channel;
+  readonly partition: number;
+  readonly flow: number;
+  readonly session: string;
+  readonly user: string;
+  readonly device: string;
+  /** Gets presence events instead of frames. */
+  readonly watch: boolean;
+  /** Own channel: how the flow treats its elders, and the order it was given. */
+  readonly mode: FlowMode | undefined;
+  order: number | undefined;
+  /** The session's presence state, JSON text. */
+  state: string | undefined;
+}
+
 // Identity.
 
 /** The `snowshed` claim (DESIGN: closed by default). Room and user names may end in `*`. */
@@ -227,7 +269,7 @@ export interface Identity {
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly tokenId: string | undefined;
-  /** Of a resume token: the session it goes on with. */
+  /** Of a resume token: the session it goes on with. The class stands in the sealed token alone. */
   readonly resumes: { readonly session: string; readonly device: string } | undefined;
 }
 
@@ -235,7 +277,11 @@ export interface Authenticator {
   /** Who bears this credential, or why it is refused. Synchronous where no key has to be fetched. */
   authenticate(credential: Credential): Identity | FaultCode | Promise<Identity | FaultCode>;
   /** The sealed resume token of a session; never outlives the identity. */
-  seal(identity: Identity, session: string, device: string): { readonly resume: string; readonly expiresAt: number };
+  seal(
+    identity: Identity,
+    session: string,
+    device: string,
+  ): { readonly resume: string; readonly expiresAt: number };
 }
 
 export interface Revocations {
@@ -255,5 +301,7 @@ export interface Revocation {
 
 export interface IceServers {
   /** STUN and TURN servers with credentials for this user, or `undefined` where none is configured. */
-  iceServersFor(user: string): { readonly iceServers: readonly IceServer[]; readonly expiresAt: number } | undefined;
+  iceServersFor(
+    user: string,
+  ): { readonly iceServers: readonly IceServer[]; readonly expiresAt: number } | undefined;
 }

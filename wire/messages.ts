@@ -13,11 +13,25 @@ export const SUBPROTOCOL = 'snowshed.v1';
 export const CONNECT_PATH = '/v1/connect';
 export const POLL_PATH = '/v1/poll';
 
-const Id = Type.String({ minLength: 1, maxLength: ID_CHARS_MAX, pattern: '^[A-Za-z0-9._~-]+$', description: 'Chosen by the client, unique within the device.' });
-const Name = Type.String({ minLength: 1, maxLength: NAME_BYTES_MAX, description: '1–128 bytes of UTF-8 without control characters.' });
+const Id = Type.String({
+  minLength: 1,
+  maxLength: ID_CHARS_MAX,
+  pattern: '^[A-Za-z0-9._~-]+$',
+  description: 'Chosen by the client, unique within the device.',
+});
+const Name = Type.String({
+  minLength: 1,
+  maxLength: NAME_BYTES_MAX,
+  description: '1–128 bytes of UTF-8 without control characters.',
+});
 const Label = Type.String({ minLength: 1, maxLength: LABEL_CHARS_MAX });
 const Token = Type.String({ minLength: 1, maxLength: TOKEN_CHARS_MAX });
-const ChannelName = Type.String({ pattern: '^[ur]/', minLength: 3, maxLength: NAME_BYTES_MAX + 2, description: '`u/<user>` or `r/<room>`.' });
+const ChannelName = Type.String({
+  pattern: '^[ur]/',
+  minLength: 3,
+  maxLength: NAME_BYTES_MAX + 2,
+  description: '`u/<user>` or `r/<room>`.',
+});
 const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const Milliseconds = Type.Integer({ minimum: 0, maximum: 1e12 });
 
@@ -41,7 +55,10 @@ export const Hello = Type.Object(
     flow: Type.Optional(Type.Union([Type.Literal('replace'), Type.Literal('add')])),
     cursors: Type.Optional(Type.Array(Cursor, { maxItems: CURSORS_MAX })),
   },
-  { description: 'The first message of a flow: with a token a fresh session, with a resume token the same one again. Without either, the bearer token of the handshake counts.' },
+  {
+    description:
+      'The first message of a flow: with a token a fresh session, with a resume token the same one again. Without either, the bearer token of the handshake counts.',
+  },
 );
 
 export const SendTarget = Type.Object({
@@ -62,21 +79,52 @@ export const Send = Type.Object(
     ttlMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 1e12 })),
     volatile: Type.Optional(Type.Boolean()),
     tellIfUnreachable: Type.Optional(Type.Boolean()),
-    ageMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 1e12, description: 'On a repeat: milliseconds since this id was first sent.' })),
+    ageMs: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1e12,
+        description: 'On a repeat: milliseconds since this id was first sent.',
+      }),
+    ),
   },
   { description: 'Sends a frame to a user or a room. Answered by `ack {id, position}` when the log has it.' },
 );
 
-export const Join = Type.Object({ type: Type.Literal('join'), id: Id, room: Name, cursor: Type.Optional(ChannelCursor) });
+export const Join = Type.Object({
+  type: Type.Literal('join'),
+  id: Id,
+  room: Name,
+  cursor: Type.Optional(ChannelCursor),
+});
 export const Leave = Type.Object({ type: Type.Literal('leave'), id: Id, room: Name });
 export const Refresh = Type.Object({ type: Type.Literal('refresh'), id: Id, token: Token });
-export const ClientBye = Type.Object({ type: Type.Literal('bye') }, { description: 'Ends the session: it does not stay present for the grace time.' });
-export const Ping = Type.Object({ type: Type.Literal('ping') }, { description: 'Answered by `pong`. Sent when nothing was heard for `pingMs`; finds links that died without a word.' });
+export const ClientBye = Type.Object(
+  { type: Type.Literal('bye') },
+  { description: 'Ends the session: it does not stay present for the grace time.' },
+);
+export const Ping = Type.Object(
+  { type: Type.Literal('ping') },
+  {
+    description:
+      'Answered by `pong`. Sent when nothing was heard for `pingMs`; finds links that died without a word.',
+  },
+);
 export const PresenceSet = Type.Object({ type: Type.Literal('presence.set'), id: Id, state: Type.Unknown() });
 export const PresenceGet = Type.Object({ type: Type.Literal('presence.get'), id: Id, channel: ChannelName });
-export const PresenceWatch = Type.Object({ type: Type.Literal('presence.watch'), id: Id, channel: ChannelName });
-export const PresenceUnwatch = Type.Object({ type: Type.Literal('presence.unwatch'), id: Id, channel: ChannelName });
-export const Ice = Type.Object({ type: Type.Literal('ice'), id: Id }, { description: 'Asks for STUN and TURN servers; the `ack` carries `iceServers` and `expiresAt`.' });
+export const PresenceWatch = Type.Object({
+  type: Type.Literal('presence.watch'),
+  id: Id,
+  channel: ChannelName,
+});
+export const PresenceUnwatch = Type.Object({
+  type: Type.Literal('presence.unwatch'),
+  id: Id,
+  channel: ChannelName,
+});
+export const Ice = Type.Object(
+  { type: Type.Literal('ice'), id: Id },
+  { description: 'Asks for STUN and TURN servers; the `ack` carries `iceServers` and `expiresAt`.' },
+);
 
 export const clientMessages = {
   hello: Hello,
@@ -93,18 +141,27 @@ export const clientMessages = {
   ice: Ice,
 } as const;
 
-export type ClientMessage = { [T in keyof typeof clientMessages]: Static<(typeof clientMessages)[T]> }[keyof typeof clientMessages];
+export type ClientMessage = {
+  [T in keyof typeof clientMessages]: Static<(typeof clientMessages)[T]>;
+}[keyof typeof clientMessages];
 
 // Server to client.
 
-export const PresentMember = Type.Object({ user: Name, device: Name, session: Name, state: Type.Optional(Type.Unknown()) });
+export const PresentMember = Type.Object({
+  user: Name,
+  device: Name,
+  session: Name,
+  state: Type.Optional(Type.Unknown()),
+});
 export type PresentMember = Static<typeof PresentMember>;
 
 export const Spread = Type.Object(
   {
     gatewayMs: Milliseconds,
     fleetMs: Milliseconds,
-    gateways: Type.Optional(Type.Array(Type.Object({ url: Type.String(), weight: Type.Number({ minimum: 0 }) }))),
+    gateways: Type.Optional(
+      Type.Array(Type.Object({ url: Type.String(), weight: Type.Number({ minimum: 0 }) })),
+    ),
   },
   { description: 'Over how long clients come back after the loss of one gateway, or of the fleet.' },
 );
@@ -122,7 +179,13 @@ export const SessionLimits = Type.Object({
 });
 export type SessionLimits = Static<typeof SessionLimits>;
 
-export const Wait = Type.Object({ type: Type.Literal('wait'), etaMs: Milliseconds, ahead: Type.Integer({ minimum: 0 }) }, { description: 'Before `welcome`, repeated: how long the door expects this client to wait, and how many stand before it.' });
+export const Wait = Type.Object(
+  { type: Type.Literal('wait'), etaMs: Milliseconds, ahead: Type.Integer({ minimum: 0 }) },
+  {
+    description:
+      'Before `welcome`, repeated: how long the door expects this client to wait, and how many stand before it.',
+  },
+);
 export const Welcome = Type.Object({
   type: Type.Literal('welcome'),
   session: Name,
@@ -137,8 +200,16 @@ export const Welcome = Type.Object({
   limits: SessionLimits,
 });
 export const SpreadChanged = Type.Object({ type: Type.Literal('spread'), ...Spread.properties });
-export const ResumeRenewed = Type.Object({ type: Type.Literal('resume'), resume: Token, expiresAt: Type.Integer() });
-export const IceServer = Type.Object({ urls: Type.Array(Type.String()), username: Type.Optional(Type.String()), credential: Type.Optional(Type.String()) });
+export const ResumeRenewed = Type.Object({
+  type: Type.Literal('resume'),
+  resume: Token,
+  expiresAt: Type.Integer(),
+});
+export const IceServer = Type.Object({
+  urls: Type.Array(Type.String()),
+  username: Type.Optional(Type.String()),
+  credential: Type.Optional(Type.String()),
+});
 export type IceServer = Static<typeof IceServer>;
 export const Ack = Type.Object({
   type: Type.Literal('ack'),
@@ -150,7 +221,16 @@ export const Ack = Type.Object({
   iceServers: Type.Optional(Type.Array(IceServer)),
   expiresAt: Type.Optional(Type.Integer()),
 });
-export const Nack = Type.Object({ type: Type.Literal('nack'), id: Type.Optional(Id), fault: Type.String(), retryAfterMs: Type.Optional(Milliseconds), detail: Type.Optional(Type.String()) }, { description: 'Of one request; the flow goes on. `fault` is a code of the fault table.' });
+export const Nack = Type.Object(
+  {
+    type: Type.Literal('nack'),
+    id: Type.Optional(Id),
+    fault: Type.String(),
+    retryAfterMs: Type.Optional(Milliseconds),
+    detail: Type.Optional(Type.String()),
+  },
+  { description: 'Of one request; the flow goes on. `fault` is a code of the fault table.' },
+);
 export const ReceivedFrame = Type.Object({
   type: Type.Literal('frame'),
   channel: ChannelName,
@@ -165,11 +245,25 @@ export const ReceivedFrame = Type.Object({
   at: Type.Integer({ description: 'When the sender’s gateway stamped it; Unix milliseconds.' }),
   body: Type.Unknown(),
 });
-export const Gap = Type.Object({ type: Type.Literal('gap'), channel: ChannelName, epoch: Type.String(), from: Position, to: Position }, { description: 'Frames between these positions are lost to this session, or cannot be shown not to be.' });
-export const Presence = Type.Object({ type: Type.Literal('presence'), channel: ChannelName, full: Type.Optional(Type.Boolean()), more: Type.Optional(Type.Boolean()), present: Type.Array(PresentMember), gone: Type.Array(PresentMember) });
+export const Gap = Type.Object(
+  { type: Type.Literal('gap'), channel: ChannelName, epoch: Type.String(), from: Position, to: Position },
+  { description: 'Frames between these positions are lost to this session, or cannot be shown not to be.' },
+);
+export const Presence = Type.Object({
+  type: Type.Literal('presence'),
+  channel: ChannelName,
+  full: Type.Optional(Type.Boolean()),
+  more: Type.Optional(Type.Boolean()),
+  present: Type.Array(PresentMember),
+  gone: Type.Array(PresentMember),
+});
 export const Unreachable = Type.Object({ type: Type.Literal('unreachable'), id: Id });
 export const RetryLater = Type.Object({ type: Type.Literal('retry'), afterMs: Milliseconds });
-export const ServerBye = Type.Object({ type: Type.Literal('bye'), fault: Type.String(), spreadMs: Milliseconds });
+export const ServerBye = Type.Object({
+  type: Type.Literal('bye'),
+  fault: Type.String(),
+  spreadMs: Milliseconds,
+});
 export const Pong = Type.Object({ type: Type.Literal('pong') });
 
 export const serverMessages = {
@@ -188,20 +282,31 @@ export const serverMessages = {
   pong: Pong,
 } as const;
 
-export type ServerMessage = { [T in keyof typeof serverMessages]: Static<(typeof serverMessages)[T]> }[keyof typeof serverMessages];
+export type ServerMessage = {
+  [T in keyof typeof serverMessages]: Static<(typeof serverMessages)[T]>;
+}[keyof typeof serverMessages];
 
 // Long poll.
 
 export const PollRequest = Type.Object(
   {
-    flow: Type.Optional(Type.String({ maxLength: 64, description: 'As the last answer named it; absent on the first poll.' })),
+    flow: Type.Optional(
+      Type.String({ maxLength: 64, description: 'As the last answer named it; absent on the first poll.' }),
+    ),
     turn: Type.Optional(Type.Integer({ minimum: 0, description: 'The turn of the last answer received.' })),
     resume: Type.Optional(Token),
     cursors: Type.Optional(Type.Array(Cursor, { maxItems: CURSORS_MAX })),
     messages: Type.Optional(Type.Array(Type.Unknown(), { maxItems: 1_000 })),
   },
-  { description: 'One poll. A gateway that does not know the flow, or that has another turn, opens it anew from `resume` and `cursors`.' },
+  {
+    description:
+      'One poll. A gateway that does not know the flow, or that has another turn, opens it anew from `resume` and `cursors`.',
+  },
 );
 export type PollRequest = Static<typeof PollRequest>;
-export const PollAnswer = Type.Object({ flow: Type.String(), turn: Type.Integer(), messages: Type.Array(Type.Unknown()) });
+export const PollAnswer = Type.Object({
+  flow: Type.String(),
+  turn: Type.Integer(),
+  messages: Type.Array(Type.Unknown()),
+});
 export type PollAnswer = Static<typeof PollAnswer>;

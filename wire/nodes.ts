@@ -120,7 +120,12 @@ export interface BeatAnswer {
   readonly v: number;
   readonly router: string;
   /** The partitions it owns: term, this gateway's registration (0: none) and its last delivery number. */
-  readonly partitions: readonly (readonly [partition: number, term: number, registration: number, number: number])[];
+  readonly partitions: readonly (readonly [
+    partition: number,
+    term: number,
+    registration: number,
+    number: number,
+  ])[];
 }
 
 /** One member of a channel, as presence shows it. */
@@ -204,14 +209,25 @@ export function decodeDelivery(bytes: Uint8Array): { delivery: Delivery; envelop
   return { delivery, envelopes: bytes.subarray(end + 1) };
 }
 
-export function encodeNodeMessage(message: AttachRequest | AttachAnswer | Beat | BeatAnswer | PresenceRequest | PresenceAnswer | PartitionLease): Uint8Array {
+export function encodeNodeMessage(
+  message:
+    | AttachRequest
+    | AttachAnswer
+    | Beat
+    | BeatAnswer
+    | PresenceRequest
+    | PresenceAnswer
+    | PartitionLease,
+): Uint8Array {
   return Buffer.from(JSON.stringify(message));
 }
 
 /** Nodes trust each other (the bus authenticates them), so beyond being an object nothing is checked here. */
 export function decodeNodeMessage<Message>(bytes: Uint8Array): Message | undefined {
   try {
-    const value: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+    const value: unknown = JSON.parse(
+      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'),
+    );
     return typeof value === 'object' && value !== null ? (value as Message) : undefined;
   } catch {
     return undefined;

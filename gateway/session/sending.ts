@@ -1,0 +1,244 @@
+/**
+ * Sending: from a `send` of the client to an append, and from the log's outcome to its answer.
+ *
+ * The frame is stamped with its sender here and nowhere else, out of the verified identity. Its message id names user,
+ * device, channel, id and content, so that a repeat is stored once, also from a fresh session, and another
+ * frame under an old id is not mistaken for it.
+ *
+ * Pure but for the record it is given.
+ */
+
+import { crc32 } from 'node:zlib';
+import { type Channel, channelParts } from '#wire/channels.ts';
+import { type EnvelopeHeader, encodeEnvelope } from '#wire/envelope.ts';
+import type { FaultCode } from '#wire/faults.ts';
+import { NODE_VERSION } from '#wire/limits.ts';
+import type { OutboundFrame, SessionRequest } from '../seams.ts';
+import type { AppendOutcome, Moment, Session, SessionEffect, SessionPolicy } from './record.ts';
+import {
+  emptySendQueue,
+  givenBack,
+  isIdle,
+  offered,
+  type PendingSend,
+  refusedBefore,
+  type SendQueue,
+  settled,
+} from './sends.ts';
+
+/** The clocks of a node and of the log may differ by this much after estimation. */
+const LOG_CLOCK_ERROR_MS = 250;
+/** How long a channel waits for a frame that was refused for sure to come again, past the time it was told. */
+const OWED_REFUSED_MS = 5_000;
+
+export type SendRequest = Extract<SessionRequest, { op: 'send' }>;
+
+export function sendRequested(
+  session: Session,
+  request: SendRequest,
+  traceparent: string,
+  at: Moment,
+  policy: SessionPolicy,
+): SessionEffect[] {
+  const { frame } = request;
+  const fault = sendFault(session, frame, policy);
+  if (fault !== undefined) return refusal(frame.id, fault);
+  if (frame.volatile) return published(session, frame, traceparent, at, policy);
+  if (!at.busUp) return sendRefusedForNow(session, frame, 'UNDECIDED', policy.retryAfterMs, at, policy);
+  const send = pendingSend(session, frame, traceparent, at, policy);
+  if (send === undefined) return refusal(frame.id, 'SEND_EXPIRED');
+  const verdict = offered(queueOf(session, frame.to.channel), send, at.logMs);
+  if (verdict.kind === 'refused')
+    return refusal(frame.id, verdict.fault, retryAfterOf(verdict.fault, policy));
+  if (verdict.kind === 'repeat') return [{ kind: 'forget' }];
+  return verdict.kind === 'append' ? [appendEffect(frame.to.channel, send)] : [];
+}
+
+function retryAfterOf(fault: FaultCode, policy: SessionPolicy): number | undefined {
+  return fault === 'SEND_ID_REUSED' ? undefined : policy.retryAfterMs;
+}
+
+function sendFault(session: Session, frame: OutboundFrame, policy: SessionPolicy): FaultCode | undefined {
+  if (session.sendsMoved) return 'MOVED';
+  if (frame.ttlMs !== undefined && frame.ttlMs > policy.ttlMsMax) return 'TTL_TOO_LONG';
+  const parts = channelParts(frame.to.channel);
+  if (parts === undefined) return 'INVALID';
+  const allowed =
+    parts.kind === 'room'
+      ? policy.rights.maySendRoom(session.identity.rights, parts.name)
+      : policy.rights.maySendUser(session.identity.rights, parts.name, session.user);
+  return allowed ? undefined : 'FORBIDDEN';
+}
+
+/** Refuses a send that may come again soon: it keeps its place before those sent after it. */
+export function sendRefusedForNow(
+  session: Session,
+  frame: OutboundFrame,
+  fault: FaultCode,
+  retryAfterMs: number,
+  at: Moment,
+  policy: SessionPolicy,
+): SessionEffect[] {
+  if (!frame.volatile) {
+    const owedMs = fault === 'UNDECIDED' ? policy.repeatMsMax - frame.ageMs : retryAfterMs + OWED_REFUSED_MS;
+    refusedBefore(queueOf(session, frame.to.channel), frame.id, fault, at.logMs + owedMs);
+  }
+  return refusal(frame.id, fault, retryAfterMs);
+}
+
+function published(
+  session: Session,
+  frame: OutboundFrame,
+  traceparent: string,
+  at: Moment,
+  policy: SessionPolicy,
+): SessionEffect[] {
+  if (!at.busUp) return refusal(frame.id, 'UNAVAILABLE', policy.retryAfterMs);
+  const ttlMs = frame.ttlMs ?? policy.ttlMsDefault;
+  const data = encodeEnvelope(header(session, frame, traceparent, ttlMs, undefined, at, policy), frame.body);
+  return [
+    { kind: 'publish', channel: frame.to.channel, data },
+    { kind: 'answer', id: frame.id, answer: { ok: true } },
+  ];
+}
+
+/** The frame stamped and encoded, or `undefined` where its time has passed. */
+function pendingSend(
+  session: Session,
+  frame: OutboundFrame,
+  traceparent: string,
+  at: Moment,
+  policy: SessionPolicy,
+): PendingSend | undefined {
+  const ttlMs = (frame.ttlMs ?? policy.ttlMsDefault) - frame.ageMs;
+  const repeatMs = Math.min(policy.repeatMsMax - frame.ageMs, ttlMs);
+  if (repeatMs <= 0) return undefined;
+  const notAfter = Math.ceil(at.logMs + repeatMs);
+  const data = encodeEnvelope(header(session, frame, traceparent, ttlMs, notAfter, at, policy), frame.body);
+  return { id: frame.id, messageId: messageId(session, frame), data, ttlMs, notAfter };
+}
+
+function header(
+  session: Session,
+  frame: OutboundFrame,
+  traceparent: string,
+  ttlMs: number,
+  notAfter: number | undefined,
+  at: Moment,
+  policy: SessionPolicy,
+): EnvelopeHeader {
+  const { to } = frame;
+  // An absent field is `undefined` here and left out by the encoding.
+  return {
+    v: NODE_VERSION,
+    id: frame.id,
+    channel: to.channel,
+    toDevice: to.device,
+    toSession: to.session,
+    from: { user: session.user, device: session.device, session: session.id },
+    kind: frame.kind,
+    format: frame.format,
+    call: frame.call,
+    at: Math.floor(at.logMs - frame.ageMs),
+    ttlMs,
+    notAfter,
+    tell: frame.tellIfUnreachable ? policy.gateway : undefined,
+    traceparent,
+  } as EnvelopeHeader;
+}
+
+/** `<user>/<device>/<channel>/<id>/<short hash of what is sent>`, one-to-one and in ASCII. */
+function messageId(session: Session, frame: OutboundFrame): string {
+  const { device = '', session: toSession = '', channel } = frame.to;
+  const surroundings = crc32(`${frame.kind}\n${device}\n${toSession}\n${frame.call ?? ''}\n${frame.format}`);
+  const hash = crc32(frame.body, surroundings).toString(36);
+  return `${part(session.user)}/${part(session.device)}/${part(channel)}/${frame.id}/${hash}-${frame.body.length}`;
+}
+
+const plain = /^[\w.@:-]*$/;
+
+function part(name: string): string {
+  return plain.test(name) ? name : encodeURIComponent(name);
+}
+
+function appendEffect(channel: Channel, send: PendingSend): SessionEffect {
+  return {
+    kind: 'append',
+    channel,
+    id: send.id,
+    messageId: send.messageId,
+    data: send.data,
+    ttlMs: send.ttlMs,
+  };
+}
+
+/** The log has answered the append under way of this channel, or has not. */
+export function appendAnswered(
+  session: Session,
+  channel: Channel,
+  id: string,
+  outcome: AppendOutcome,
+  at: Moment,
+  policy: SessionPolicy,
+): SessionEffect[] {
+  const queue = session.queues?.get(channel);
+  const send = queue?.underWay;
+  if (queue === undefined || send === undefined || send.id !== id) return [];
+  switch (outcome.kind) {
+    case 'stored': {
+      const believed = at.logMs <= send.notAfter - LOG_CLOCK_ERROR_MS;
+      const effects: SessionEffect[] = believed
+        ? [accepted(id, outcome.position)]
+        : refusal(id, 'SEND_EXPIRED');
+      return withNext(session, channel, queue, effects);
+    }
+    case 'refused':
+      return returned(queue, outcome.fault, at, policy, policy.retryAfterMs + OWED_REFUSED_MS);
+    case 'undecided':
+      if (at.logMs > send.notAfter) return withNext(session, channel, queue, refusal(id, 'SEND_EXPIRED'));
+      if (at.busUp) return [appendEffect(channel, send)];
+      return returned(queue, 'UNDECIDED', at, policy, policy.repeatMsMax);
+  }
+}
+
+function accepted(id: string, position: number): SessionEffect {
+  return { kind: 'answer', id, answer: { ok: true, position } };
+}
+
+function withNext(
+  session: Session,
+  channel: Channel,
+  queue: SendQueue,
+  effects: SessionEffect[],
+): SessionEffect[] {
+  const next = settled(queue);
+  if (next !== undefined) effects.push(appendEffect(channel, next));
+  else if (isIdle(queue)) session.queues?.delete(channel);
+  return effects;
+}
+
+function returned(
+  queue: SendQueue,
+  fault: FaultCode,
+  at: Moment,
+  policy: SessionPolicy,
+  owedMs: number,
+): SessionEffect[] {
+  return givenBack(queue, fault, at.logMs, owedMs).flatMap((send) =>
+    refusal(send.id, fault, policy.retryAfterMs),
+  );
+}
+
+function queueOf(session: Session, channel: Channel): SendQueue {
+  session.queues ??= new Map();
+  let queue = session.queues.get(channel);
+  if (queue === undefined) session.queues.set(channel, (queue = emptySendQueue()));
+  return queue;
+}
+
+export function refusal(id: string, fault: FaultCode, retryAfterMs?: number): SessionEffect[] {
+  return [
+    { kind: 'answer', id, answer: { ok: false, fault, retryAfterMs } },
+    { kind: 'fault', fault },
+  ];
+}
