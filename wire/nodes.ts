@@ -24,9 +24,9 @@ export interface AttachOp {
   readonly session: string;
   readonly user: string;
   readonly device: string;
-  /** Own channel only: on the first attach how it treats its elders … */
+  /** Own channel only, the first time and when announced again: how it treats its elders. */
   readonly mode?: FlowMode;
-  /** … and, when announced again, the order its first attach was given. */
+  /** Own channel only, when announced again: the order its first attach was given. */
   readonly order?: number;
   /** Gets presence events of the channel instead of frames. */
   readonly watch?: true;
@@ -191,6 +191,16 @@ export interface PartitionLease {
   readonly term: number;
   /** Everything up to here was forwarded. */
   readonly position: number;
+  /** What `position` was about 30 s ago: the next owner starts there. */
+  readonly positionBefore?: number;
+  /** For frames up to here it was decided whether they are unreachable. */
+  readonly judged?: number;
+  /** Orders given to flows under this term are at most this. */
+  readonly orderMax?: number;
+  /** The epoch of the log that the positions belong to. */
+  readonly epoch?: string;
+  /** Given up: the next owner need not wait, and `router` answers no more. */
+  readonly released?: true;
 }
 
 export const PARTITION_LEASE_PREFIX = 'partition.';
