@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { findings, type Rule, reportOf } from './checker.ts';
+import { createRecorder, type History, type Party, type Receipt } from './history.ts';
+
+const room = 'r/hall';
+const epoch = 'e1';
+const ann: Party = { session: 's-ann', user: 'ann', device: 'phone' };
+const bob: Party = { session: 's-bob', user: 'bob', device: 'desk' };
+const cid: Party = { session: 's-cid', user: 'cid', device: 'desk' };
+const parties = [ann, bob, cid];
+
+/** A history that keeps every promise: three sessions in a room, each sends `rounds` frames in turn. */
+function goodHistory(rounds: number): History {
+  const recorder = createRecorder();
+  for (const party of parties) recorder.owes(party, room, epoch, 100);
+  let position = 100;
+  for (let round = 1; round <= rounds; round++) {
+    for (const sender of parties) {
+      const frame = recorder.sent(sender, room, `q${round}`, { round });
+      position += 3;
+      recorder.acknowledged(frame, position);
+      for (const receiver of parties) {
+        if (receiver === sender) continue;
+        const message = { channel: room, epoch, position, id: frame.id, from: sender, body: { round } };
+        recorder.received(receiver, { type: 'frame', kind: 'test', at: 1, ...message });
+      }
+    }
+  }
+  return recorder.history;
+}
+
+function rulesOf(history: History): Rule[] {
+  return [...new Set(findings(history).map((finding) => finding.rule))].sort();
+}
+
+function receiptsOf(history: History, party: Party): Receipt[] {
+  return history.received.filter((receipt) => receipt.session === party.session);
+}
+
+/** Puts other receipts in the place of those of one session. */
+function withReceipts(history: History, party: Party, receipts: readonly Receipt[]): History {
+  const others = history.received.filter((receipt) => receipt.session !== party.session);
+  return { ...history, received: [...others, ...receipts] };
+}
+
+test('[P1][P2] a history that keeps the promises has no findings', () => {
+  assert.deepEqual(findings(goodHistory(5)), []);
+});
+
+test('[P1] an acknowledged frame that is missing is found, at the session that misses it', () => {
+  const history = goodHistory(5);
+  const receipts = receiptsOf(history, bob);
+  const broken = withReceipts(history, bob, receipts.toSpliced(4, 1));
+  const found = findings(broken);
+  assert.deepEqual(
+    found.map(({ rule, session }) => [rule, session]),
+    [['lost', bob.session]],
+  );
+  assert.match(reportOf(found), /1 findings \(1 lost\)\n {2}lost: session s-bob, channel r\/hall: q3/);
+});
+
+test('[P1] a missing frame is no loss if it was never acknowledged, or not owed any more', () => {
+  const history = goodHistory(3);
+  const [first] = receiptsOf(history, cid);
+  assert(first !== undefined);
+  const broken = withReceipts(history, cid, receiptsOf(history, cid).slice(1));
+  const frame = history.sent.find((sent) => sent.position === first.position);
+  assert(frame !== undefined);
+  frame.position = undefined;
+  assert.deepEqual(rulesOf(broken), []);
+  frame.position = first.position;
+  assert.deepEqual(rulesOf(broken), ['lost']);
+  for (const owed of history.owed) if (owed.session === cid.session) owed.until = 100;
+  assert.deepEqual(rulesOf(broken), []);
+});
+
+test('[P2] a frame that came twice is found, at its position or at another', () => {
+  const history = goodHistory(3);
+  const receipts = receiptsOf(history, ann);
+  const [first] = receipts;
+  assert(first !== undefined);
+  assert.deepEqual(rulesOf(withReceipts(history, ann, [first, ...receipts])), ['twice']);
+  const stored = withReceipts(history, ann, [...receipts, { ...first, position: 999 }]);
+  assert(rulesOf(stored).includes('twice'), 'the same frame stored twice');
+  assert(rulesOf(stored).includes('stranger'), 'it lies elsewhere than acknowledged');
+});
+
+test('[P2] positions that go back are found', () => {
+  const history = goodHistory(3);
+  const [first, second, ...rest] = receiptsOf(history, ann);
+  assert(first !== undefined && second !== undefined);
+  assert(rulesOf(withReceipts(history, ann, [second, first, ...rest])).includes('order'));
+});
+
+test('[P2] one sender’s frames in another order are found, at a receiver and in the log', () => {
+  const history = goodHistory(2);
+  const [one, two] = history.sent.filter((frame) => frame.session === ann.session);
+  assert(one !== undefined && two !== undefined);
+  [one.position, two.position] = [two.position, one.position];
+  const swapped = history.received.map((receipt) => {
+    if (receipt.from !== ann) return receipt;
+    const position = (receipt.id === one.id ? one.position : two.position) as number;
+    return { ...receipt, position };
+  });
+  swapped.sort((a, b) => a.position - b.position);
+  assert.deepEqual(rulesOf({ ...history, received: swapped }), ['log-order', 'sender-order']);
+});
+
+test('[P3] a frame that nobody sent, in another’s name or with another body, is found', () => {
+  const history = goodHistory(2);
+  const receipts = receiptsOf(history, bob);
+  const [first, ...rest] = receipts;
+  assert(first !== undefined);
+  const changed: Receipt[] = [
+    { ...first, id: 'q77' },
+    { ...first, from: { ...first.from, session: 's-cid' } },
+    { ...first, body: '{}' },
+  ];
+  for (const receipt of changed) {
+    assert(rulesOf(withReceipts(history, bob, [receipt, ...rest])).includes('stranger'));
+  }
+});
+
+test('frames that are not for a session are found: its own, another device’s, another channel’s', () => {
+  const history = goodHistory(2);
+  const [toAnn] = receiptsOf(history, bob);
+  assert(toAnn !== undefined);
+  const own = withReceipts(history, ann, [{ ...toAnn, session: ann.session }, ...receiptsOf(history, ann)]);
+  assert.deepEqual(rulesOf(own), ['not-owed']);
+  const elsewhere = { ...history, owed: history.owed.filter((owed) => owed.session !== bob.session) };
+  assert.deepEqual(rulesOf(elsewhere), ['not-owed']);
+  const narrowed = { ...history, sent: history.sent.map((frame) => ({ ...frame, toDevice: 'phone' })) };
+  assert.deepEqual(rulesOf(narrowed), ['not-owed']);
+});
+
+test('two frames acknowledged at one position are found', () => {
+  const history = goodHistory(1);
+  const [one, two] = history.sent;
+  assert(one !== undefined && two !== undefined);
+  two.position = one.position;
+  assert(rulesOf(history).includes('position'));
+});
+
+test('a gap that the service reported is a finding', () => {
+  const history = goodHistory(1);
+  history.gaps.push({ session: bob.session, channel: room, epoch, from: 1, to: 2 });
+  assert.deepEqual(rulesOf(history), ['gap']);
+});
+
+test('whatever single receipt is taken out, doubled or swapped with its neighbour, it is found', () => {
+  const at = fc.nat({ max: 18 });
+  fc.assert(
+    fc.property(
+      at,
+      fc.constantFrom('lost', 'twice', 'order'),
+      fc.constantFrom(...parties),
+      (i, rule, who) => {
+        const history = goodHistory(10);
+        const receipts = receiptsOf(history, who);
+        const one = receipts[i] as Receipt;
+        const two = receipts[i + 1] as Receipt;
+        const parts = { lost: [two], twice: [one, one, two], order: [two, one] };
+        const broken = [...receipts.slice(0, i), ...parts[rule], ...receipts.slice(i + 2)];
+        assert(rulesOf(withReceipts(history, who, broken)).includes(rule));
+      },
+    ),
+  );
+});

@@ -1,0 +1,131 @@
+/**
+ * History: what was sent, acknowledged, owed and received in one run, as seen from outside the service.
+ *
+ * It is written down while a test runs and judged afterwards by `checker.ts`. A session is *owed* the
+ * frames of a channel from the position at which it attached until it left; a session that never came
+ * back in time is marked absent and owed nothing more.
+ */
+
+import type { FrameMessage } from './inbox.ts';
+
+export interface SentFrame {
+  readonly channel: string;
+  readonly id: string;
+  readonly session: string;
+  readonly user: string;
+  readonly device: string;
+  /** Counts the frames of this session to this channel in the order it first sent them. */
+  readonly number: number;
+  readonly toDevice?: string | undefined;
+  readonly toSession?: string | undefined;
+  readonly body: string;
+  /** Where the `ack` says it lies; `undefined`: never acknowledged. */
+  position: number | undefined;
+}
+
+/** From when on, and until when, a session is owed a channel: the positions in (after, until]. */
+export interface Owed {
+  readonly session: string;
+  readonly user: string;
+  readonly device: string;
+  readonly channel: string;
+  readonly epoch: string;
+  readonly after: number;
+  until: number;
+}
+
+export interface Receipt {
+  readonly session: string;
+  readonly channel: string;
+  readonly epoch: string;
+  readonly position: number;
+  readonly id: string;
+  readonly from: { readonly user: string; readonly device: string; readonly session: string };
+  readonly body: string;
+}
+
+export interface ReportedGap {
+  readonly session: string;
+  readonly channel: string;
+  readonly epoch: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface History {
+  readonly sent: SentFrame[];
+  readonly owed: Owed[];
+  /** In the order of their arrival at each session. */
+  readonly received: Receipt[];
+  readonly gaps: ReportedGap[];
+}
+
+/** Whose flow it is: as `welcome` says. */
+export interface Party {
+  readonly session: string;
+  readonly user: string;
+  readonly device: string;
+}
+
+export interface Recorder {
+  readonly history: History;
+  /** A frame goes out for the first time. Its `ack` is told with {@link acknowledged}. */
+  sent(
+    by: Party,
+    channel: string,
+    id: string,
+    body: unknown,
+    to?: { device?: string; session?: string },
+  ): SentFrame;
+  acknowledged(frame: SentFrame, position: number | undefined): void;
+  owes(to: Party, channel: string, epoch: string, after: number): Owed;
+  received(by: Party, frame: FrameMessage): void;
+  gap(by: Party, gap: { channel: string; epoch: string; from: number; to: number }): void;
+}
+
+export function createRecorder(): Recorder {
+  const history: History = { sent: [], owed: [], received: [], gaps: [] };
+  const numbers = new Map<string, number>();
+  return {
+    history,
+    sent(by, channel, id, body, to = {}) {
+      const key = `${by.session} ${channel}`;
+      const number = (numbers.get(key) ?? 0) + 1;
+      numbers.set(key, number);
+      const frame: SentFrame = {
+        channel,
+        id,
+        ...by,
+        number,
+        toDevice: to.device,
+        toSession: to.session,
+        body: JSON.stringify(body),
+        position: undefined,
+      };
+      history.sent.push(frame);
+      return frame;
+    },
+    acknowledged(frame, position) {
+      frame.position = position;
+    },
+    owes(to, channel, epoch, after) {
+      const owed: Owed = { ...to, channel, epoch, after, until: Number.POSITIVE_INFINITY };
+      history.owed.push(owed);
+      return owed;
+    },
+    received(by, frame) {
+      history.received.push({
+        session: by.session,
+        channel: frame.channel,
+        epoch: frame.epoch ?? '',
+        position: frame.position ?? 0,
+        id: frame.id,
+        from: frame.from,
+        body: JSON.stringify(frame.body),
+      });
+    },
+    gap(by, { channel, epoch, from, to }) {
+      history.gaps.push({ session: by.session, channel, epoch, from, to });
+    },
+  };
+}
