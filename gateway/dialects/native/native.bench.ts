@@ -1,6 +1,6 @@
 /** Bench: asks what the dialect costs per frame, in and out; budget 5 µs together for a small frame. */
 
-import { bench, do_not_optimize, run } from 'mitata';
+import { bench, do_not_optimize } from 'mitata';
 import { DeliveredFrame } from '../../seams.ts';
 import { nativeDialect } from './native.ts';
 import { frameText } from './writing.ts';
@@ -21,15 +21,13 @@ const frame = new DeliveredFrame('u/bob', 'e1', 4_711, header, Buffer.from('{"ca
 
 bench('send, 180 bytes, to its request', () => {
   do_not_optimize(nativeDialect.step({ phase: 'open' }, small, 0));
-}).gc('inner');
+});
 bench('send with an SDP of 3 kB, to its request', () => {
   do_not_optimize(nativeDialect.step({ phase: 'open' }, sdp, 0));
-}).gc('inner');
+});
 bench('frame, to its text', () => {
   do_not_optimize(frameText(frame));
-}).gc('inner');
-
-await run();
+});
 
 function message(body: object) {
   const text = JSON.stringify({ type: 'send', id: '17', to: { user: 'bob' }, kind: 'candidate', body });
