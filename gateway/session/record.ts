@@ -123,6 +123,8 @@ export type SessionEffect =
       readonly messageId: string;
       readonly data: Uint8Array;
       readonly ttlMs: number;
+      /** A repeat of one that got no answer: not at once. */
+      readonly again: boolean;
     }
   | { readonly kind: 'publish'; readonly channel: Channel; readonly data: Uint8Array }
   | { readonly kind: 'answer'; readonly id: string; readonly answer: Answer }

@@ -161,7 +161,7 @@ function part(name: string): string {
   return plain.test(name) ? name : encodeURIComponent(name);
 }
 
-function appendEffect(channel: Channel, send: PendingSend): SessionEffect {
+function appendEffect(channel: Channel, send: PendingSend, again = false): SessionEffect {
   return {
     kind: 'append',
     channel,
@@ -169,6 +169,7 @@ function appendEffect(channel: Channel, send: PendingSend): SessionEffect {
     messageId: send.messageId,
     data: send.data,
     ttlMs: send.ttlMs,
+    again,
   };
 }
 
@@ -196,7 +197,7 @@ export function appendAnswered(
       return returned(queue, outcome.fault, at, policy, policy.retryAfterMs + OWED_REFUSED_MS);
     case 'undecided':
       if (at.logMs > send.notAfter) return withNext(session, channel, queue, refusal(id, 'SEND_EXPIRED'));
-      if (at.busUp) return [appendEffect(channel, send)];
+      if (at.busUp) return [appendEffect(channel, send, true)];
       return returned(queue, 'UNDECIDED', at, policy, policy.repeatMsMax);
   }
 }
@@ -231,8 +232,10 @@ function returned(
 
 function queueOf(session: Session, channel: Channel): SendQueue {
   session.queues ??= new Map();
-  let queue = session.queues.get(channel);
-  if (queue === undefined) session.queues.set(channel, (queue = emptySendQueue()));
+  const known = session.queues.get(channel);
+  if (known !== undefined) return known;
+  const queue = emptySendQueue();
+  session.queues.set(channel, queue);
   return queue;
 }
 

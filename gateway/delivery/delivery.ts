@@ -1,0 +1,258 @@
+/**
+ * Delivery: from what routers deliver, and what the log still holds, to the flows attached.
+ *
+ * A table by partition and channel of the subscriptions that stand there. Live frames are decoded once and handed to
+ * every subscription that wants them; a subscription whose cursor is behind reads the log first, page by page,
+ * as fast as its flow takes the bytes. A read is complete only when it has brought the last position that the
+ * router named; a lagging replica brings less, so it is repeated with the log's leader.
+ *
+ * The hub drives it: `attach` and `detach` for flows, `attached` for answers of the router, `deliver` for sections.
+ */
+
+import { BusUnavailable, type Log, type LogEntry, type Read } from '#bus/seams.ts';
+import { type Channel, partitionOf } from '#wire/channels.ts';
+import { decodeEnvelope, type EnvelopeError, isAlive } from '#wire/envelope.ts';
+import type { Cursor } from '#wire/messages.ts';
+import type { DeliverySection } from '#wire/nodes.ts';
+import { type Attachment, DeliveredFrame } from '../seams.ts';
+import { createReadTickets, type ReadTickets } from './read-tickets.ts';
+import {
+  type AttachVerdict,
+  anew,
+  arrived,
+  attachVerdict,
+  endVerdict,
+  FROM_NOW,
+  type Gap,
+  isFor,
+  releasedAfterRead,
+  type Standing,
+  Subscription,
+} from './subscription.ts';
+
+export interface DeliveryEvents {
+  /** A frame for a flow, in order, each once. */
+  frame(flow: number, frame: DeliveredFrame): void;
+  /** The subscription stands; from here on the flow gets what lies past its cursor. Told once. */
+  standing(sub: Subscription, cursor: Cursor): void;
+  /** `ahead`: the cursor lay past the end of the log. */
+  gap(sub: Subscription, gap: Gap, ahead: boolean): void;
+  /** Whether the flow takes frames now: its session is open, and its bytes go out. */
+  ready(flow: number): boolean;
+  /** Resolves when it does; false: the flow is gone. */
+  writable(flow: number): Promise<boolean>;
+  /** A subscription could not read: attach it again later. */
+  stalled(sub: Subscription): void;
+}
+
+export interface DeliveryMetrics {
+  readonly frames: { inc(by?: number): void };
+  readonly expired: { inc(by?: number): void };
+  readonly envelopeFaults: { inc(labels: { error: EnvelopeError }): void };
+  readonly reads: { inc(): void };
+}
+
+export interface DeliveryDeps {
+  readonly log: Log;
+  readonly events: DeliveryEvents;
+  readonly metrics: DeliveryMetrics;
+  readonly readsMax: number;
+}
+
+const PAGE_BYTES = 65_536;
+
+export type Delivery = ReturnType<typeof createDelivery>;
+
+export function createDelivery({ log, events, metrics, readsMax }: DeliveryDeps) {
+  const partitions = Array.from({ length: log.partitions }, () => new Map<Channel, Subscription[]>());
+  const tickets: ReadTickets = createReadTickets(readsMax);
+
+  function subscriptionsOf(channel: Channel): readonly Subscription[] {
+    return partitions[partitionOf(channel, log.partitions)]!.get(channel) ?? none;
+  }
+
+  function add(
+    who: Omit<Attachment, 'order' | 'partition'>,
+    from: 'alive' | 'now' | { epoch: string; position: number },
+  ): Subscription {
+    const partition = partitionOf(who.channel, log.partitions);
+    const cursor = from === 'now' ? FROM_NOW : from === 'alive' ? 0 : from.position;
+    const sub = new Subscription({ ...who, partition }, typeof from === 'string' ? '' : from.epoch, cursor);
+    const channels = partitions[partition]!;
+    const others = channels.get(who.channel);
+    if (others === undefined) channels.set(who.channel, [sub]);
+    else others.push(sub);
+    return sub;
+  }
+
+  function remove(sub: Subscription): void {
+    sub.phase = 'gone';
+    sub.held = undefined;
+    const channels = partitions[sub.partition]!;
+    const others = channels.get(sub.channel);
+    if (others === undefined) return;
+    const at = others.indexOf(sub);
+    if (at >= 0) others.splice(at, 1);
+    if (others.length === 0) channels.delete(sub.channel);
+  }
+
+  /** The router has attached the subscription. */
+  function attached(sub: Subscription, standing: Standing): void {
+    if (sub.phase === 'gone') return;
+    sub.phase = 'reading';
+    const cursorAtFirst = sub.cursor;
+    const verdict = attachVerdict(sub, standing);
+    if (!sub.announced) {
+      sub.announced = true;
+      const position = cursorAtFirst === FROM_NOW ? sub.cursor : cursorAtFirst;
+      events.standing(sub, {
+        channel: sub.channel,
+        epoch: standing.epoch,
+        position: verdictGap(verdict) ? 0 : position,
+      });
+    }
+    if (verdict.kind === 'live' && events.ready(sub.flow)) goLive(sub);
+    else void caughtUp(sub, standing, verdict);
+  }
+
+  async function caughtUp(sub: Subscription, standing: Standing, verdict: AttachVerdict): Promise<void> {
+    const { round } = sub;
+    try {
+      await readOn(sub, round, standing, verdict);
+    } catch (error) {
+      if (!(error instanceof BusUnavailable)) throw error;
+      if (isReading(sub, round)) {
+        anew(sub);
+        events.stalled(sub);
+      }
+    }
+  }
+
+  async function readOn(
+    sub: Subscription,
+    round: number,
+    standing: Standing,
+    first: AttachVerdict,
+  ): Promise<void> {
+    let verdict = first;
+    if (!(await events.writable(sub.flow)) || !isReading(sub, round)) return;
+    if (verdict.kind === 'ask-end') {
+      verdict = endVerdict(sub, standing, await log.end(sub.partition));
+      if (!isReading(sub, round)) return;
+    }
+    if (verdict.kind === 'read') {
+      if (verdict.gap) events.gap(sub, verdict.gap, first.kind === 'ask-end');
+      await readUpTo(sub, round, verdict.upTo, verdict.named);
+    }
+    if (isReading(sub, round)) goLive(sub);
+  }
+
+  /** Brings everything of the channel up to a position. Without a named one only the leader can say that there is none. */
+  async function readUpTo(sub: Subscription, round: number, upTo: number, named: boolean): Promise<void> {
+    let leader = !named;
+    while (isReading(sub, round) && sub.cursor < upTo) {
+      if (!(await events.writable(sub.flow)) || !isReading(sub, round)) return;
+      const { entries, through } = await readPage(sub, upTo, leader);
+      if (!isReading(sub, round)) return;
+      for (const entry of entries) handEntry(sub, entry);
+      if (through < upTo) continue;
+      if (leader || entries.at(-1)?.position === upTo) sub.cursor = Math.max(sub.cursor, upTo);
+      leader = true;
+    }
+  }
+
+  async function readPage(sub: Subscription, upTo: number, leader: boolean): Promise<Read> {
+    const ticket = await tickets.take();
+    metrics.reads.inc();
+    try {
+      return await log.read(sub.channel, sub.cursor, upTo, PAGE_BYTES, leader);
+    } finally {
+      ticket.giveBack();
+    }
+  }
+
+  function handEntry(sub: Subscription, entry: LogEntry): void {
+    if (entry.position <= sub.cursor) return;
+    sub.cursor = entry.position;
+    const frame = decoded(entry.channel, sub.epoch, entry.position, entry.storedAtMs, entry.data);
+    if (frame !== undefined && isFor(sub, frame)) hand(sub, frame);
+  }
+
+  function decoded(
+    channel: Channel,
+    epoch: string,
+    position: number,
+    storedAtMs: number,
+    data: Uint8Array,
+  ): DeliveredFrame | undefined {
+    const envelope = decodeEnvelope(data);
+    if (typeof envelope === 'string') {
+      metrics.envelopeFaults.inc({ error: envelope });
+      return undefined;
+    }
+    if (!isAlive(envelope.header, storedAtMs, log.nowMs())) {
+      metrics.expired.inc();
+      return undefined;
+    }
+    return new DeliveredFrame(channel, epoch, position, envelope.header, envelope.body);
+  }
+
+  function hand(sub: Subscription, frame: DeliveredFrame): void {
+    metrics.frames.inc();
+    events.frame(sub.flow, frame);
+  }
+
+  function goLive(sub: Subscription): void {
+    const { frames, readUpTo: upTo } = releasedAfterRead(sub);
+    if (upTo !== undefined) {
+      void caughtUp(
+        sub,
+        { epoch: sub.epoch, head: upTo, floor: 0, last: upTo },
+        { kind: 'read', upTo, named: true },
+      );
+      return;
+    }
+    sub.phase = 'live';
+    for (const frame of frames) handLive(sub, frame);
+  }
+
+  function handLive(sub: Subscription, frame: DeliveredFrame): void {
+    if (arrived(sub, frame) !== 'hand') return;
+    if (frame.position > 0) sub.cursor = frame.position;
+    if (isFor(sub, frame)) hand(sub, frame);
+  }
+
+  /** Hands the frames of a section to the flows attached; gives back the bytes of envelopes it took. */
+  function deliver(section: DeliverySection, epoch: string, envelopes: Uint8Array, offset: number): number {
+    let at = offset;
+    for (const [channel, position, storedAtMs, bytes] of section.entries) {
+      const data = envelopes.subarray(at, at + bytes);
+      at += bytes;
+      const subs = partitions[section.partition]?.get(channel);
+      if (subs === undefined) continue;
+      const frame = decoded(channel, epoch, position, storedAtMs, data);
+      if (frame !== undefined)
+        for (const sub of subs.length > 1 ? [...subs] : subs) if (!sub.watch) handLive(sub, frame);
+    }
+    return at;
+  }
+
+  /** All subscriptions of a partition go back to attaching, and are given to be announced. */
+  function announce(partition: number): Subscription[] {
+    const subs = [...partitions[partition]!.values()].flat();
+    for (const sub of subs) anew(sub);
+    return subs;
+  }
+
+  return { add, remove, attached, deliver, announce, subscriptionsOf };
+}
+
+const none: readonly Subscription[] = [];
+
+function isReading(sub: Subscription, round: number): boolean {
+  return sub.phase === 'reading' && sub.round === round;
+}
+
+function verdictGap(verdict: AttachVerdict): boolean {
+  return verdict.kind === 'read' && verdict.gap !== undefined;
+}

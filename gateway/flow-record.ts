@@ -1,0 +1,33 @@
+/**
+ * Flow record: what the hub holds of one flow: its connection, the state of its dialect, its session.
+ */
+
+import type { Cancel } from '#runtime/clock.ts';
+import type { Subscription } from './delivery/subscription.ts';
+import type { Dialect, Flow, Identity } from './seams.ts';
+import type { Session } from './session/record.ts';
+
+export class FlowRecord {
+  readonly flow: Flow;
+  readonly dialect: Dialect;
+  state: unknown = undefined;
+  /** Who was authenticated; the session is opened for it. */
+  identity: Identity | undefined = undefined;
+  session: Session | undefined = undefined;
+  subscriptions: Subscription[] = [];
+  /** The session's presence state, JSON text. */
+  presence: string | undefined = undefined;
+  timers: Map<string, Cancel> | undefined = undefined;
+  /** Who waits until the flow takes frames again. */
+  waiters: ((open: boolean) => void)[] | undefined = undefined;
+  /** When a frame of a call last passed, by the monotonic clock; 0: never. */
+  callAtMs = 0;
+  heardAtMs = 0;
+  /** Closed, or about to: nothing more is handed to it. */
+  ended = false;
+
+  constructor(flow: Flow, dialect: Dialect) {
+    this.flow = flow;
+    this.dialect = dialect;
+  }
+}

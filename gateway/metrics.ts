@@ -1,0 +1,97 @@
+/**
+ * Gateway metrics: everything a gateway counts.
+ *
+ * Labels come from closed sets: dialects, fault codes, causes. `docs/metrics.md` is generated from it.
+ */
+
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+export type GatewayMetrics = ReturnType<typeof createGatewayMetrics>;
+
+export function createGatewayMetrics(register: Registry) {
+  const registers = [register];
+  return {
+    connections: new Gauge({
+      name: 'gateway_connections',
+      help: 'Flows open now, by dialect.',
+      labelNames: ['dialect'] as const,
+      registers,
+    }),
+    sessions: new Gauge({ name: 'gateway_sessions', help: 'Flows whose session is open now.', registers }),
+    opened: new Counter({
+      name: 'gateway_sessions_opened_total',
+      help: 'Sessions welcomed, fresh or resumed.',
+      labelNames: ['how'] as const,
+      registers,
+    }),
+    requests: new Counter({
+      name: 'gateway_requests_total',
+      help: 'Requests of clients that were read, by operation.',
+      labelNames: ['op'] as const,
+      registers,
+    }),
+    faults: new Counter({
+      name: 'gateway_faults_total',
+      help: 'Mistakes and refusals by the code of the fault table, counted when they are met.',
+      labelNames: ['fault'] as const,
+      registers,
+    }),
+    appended: new Counter({
+      name: 'gateway_appends_total',
+      help: 'Answers of the log to appends of this gateway.',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+    appendSeconds: new Histogram({
+      name: 'gateway_append_seconds',
+      help: 'From a frame handed to the log to its answer.',
+      buckets: [0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10],
+      registers,
+    }),
+    published: new Counter({
+      name: 'gateway_volatile_total',
+      help: 'Volatile frames published.',
+      registers,
+    }),
+    frames: new Counter({
+      name: 'gateway_frames_delivered_total',
+      help: 'Frames handed to flows, counted per flow.',
+      registers,
+    }),
+    expired: new Counter({
+      name: 'gateway_frames_expired_total',
+      help: 'Frames that arrived after their time to live, or landed in the log after their append was given up.',
+      registers,
+    }),
+    deliverySeconds: new Histogram({
+      name: 'gateway_delivery_seconds',
+      help: 'From a frame stored in the log to its bytes handed to the socket, by the clock of the log.',
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+      registers,
+    }),
+    gaps: new Counter({ name: 'gateway_gaps_total', help: 'Gaps told to clients.', registers }),
+    reads: new Counter({
+      name: 'gateway_log_reads_total',
+      help: 'Pages read from the log for sessions that were behind.',
+      registers,
+    }),
+    announcements: new Counter({
+      name: 'gateway_announcements_total',
+      help: 'Partitions announced to their owner anew, by cause.',
+      labelNames: ['cause'] as const,
+      registers,
+    }),
+    nodeFaults: new Counter({
+      name: 'gateway_node_faults_total',
+      help: 'Messages of other nodes that could not be read, by cause.',
+      labelNames: ['cause'] as const,
+      registers,
+    }),
+    partitionsRegistered: new Gauge({
+      name: 'gateway_partitions_registered',
+      help: 'Partitions whose owner knows this gateway.',
+      registers,
+    }),
+    busUp: new Gauge({ name: 'gateway_bus_up', help: '1 while the bus is connected, else 0.', registers }),
+  };
+}

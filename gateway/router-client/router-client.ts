@@ -1,0 +1,398 @@
+/**
+ * Router client: keeps every partition's owner told of who is attached here, and takes in what it delivers.
+ *
+ * One registration per partition (`registration.ts`). Attaches and detaches of one turn of the event loop go out in
+ * one request per router. Owners are known from the leases; each second every router gets a beat. Whatever
+ * goes wrong, a lost request, a hole, a new owner, the bus gone and back, ends in announcing that partition anew.
+ *
+ * The hub drives it and is told by `RouterClientEvents`.
+ */
+
+import { BusUnavailable, type LeaseEntry, type Leases, type Post } from '#bus/seams.ts';
+import type { Cancel, Clock } from '#runtime/clock.ts';
+import { type Channel, partitionOf } from '#wire/channels.ts';
+import { NODE_VERSION } from '#wire/limits.ts';
+import {
+  type AttachAnswer,
+  type Attached,
+  type BeatAnswer,
+  type DeliverySection,
+  decodeDelivery,
+  decodeNodeMessage,
+  encodeNodeMessage,
+  PARTITION_LEASE_PREFIX,
+  type PartitionAnswer,
+  type PartitionLease,
+  type PresenceAnswer,
+  ROUTER_LEASE_PREFIX,
+} from '#wire/nodes.ts';
+import { gatewaySubject, routerSubject } from '#wire/subjects.ts';
+import type { Attachment } from '../seams.ts';
+import { attachOp, createOpQueue, detachOp, type OpQueue, opBytes, type QueuedOp, stateOp } from './ops.ts';
+import {
+  agrees,
+  anew,
+  announced,
+  leaseSeen,
+  type Registration,
+  sectionVerdict,
+  taken,
+  unowned,
+} from './registration.ts';
+
+export interface RouterClientEvents {
+  /** Everything attached in the partition, put back to attaching; it is about to be announced. */
+  announce(partition: number): readonly Attachment[];
+  attached(attachment: Attachment, answer: Extract<PartitionAnswer, { term: number }>, item: Attached): void;
+  /** The next section of an owner; gives back the offset behind its envelopes. */
+  section(section: DeliverySection, epoch: string, envelopes: Uint8Array, offset: number): number;
+}
+
+export interface RouterClientMetrics {
+  readonly announcements: { inc(labels: { cause: AnnounceCause }): void };
+  readonly faults: { inc(labels: { cause: 'version' | 'malformed' | 'early-overflow' }): void };
+}
+
+export type AnnounceCause = 'owner' | 'hole' | 'beat' | 'beat-lost' | 'request-lost' | 'stale' | 'bus';
+
+export interface RouterClientDeps {
+  readonly gateway: string;
+  readonly partitions: number;
+  readonly post: Post;
+  readonly leases: Leases;
+  readonly clock: Clock;
+  readonly events: RouterClientEvents;
+  readonly metrics: RouterClientMetrics;
+}
+
+const BEAT_MS = 1_000;
+const BEAT_ANSWER_MS = 2_000;
+const ATTACH_ANSWER_MS = 3_000;
+const RETRY_MS = 250;
+/** Bytes of sections kept per partition that came before the answer that explains them. */
+const EARLY_BYTES_MAX = 1_048_576;
+
+interface Partition {
+  readonly number: number;
+  state: Registration;
+  /** Grows with every announcement, so that answers to an earlier one are not believed. */
+  round: number;
+  announcing: boolean;
+  queue: OpQueue;
+  early: { section: DeliverySection; data: Uint8Array }[];
+  earlyBytes: number;
+  /** The owner was told that the announcement is whole. */
+  complete: boolean;
+}
+
+export type RouterClient = ReturnType<typeof createRouterClient>;
+
+export function createRouterClient({
+  gateway,
+  partitions,
+  post,
+  leases,
+  clock,
+  events,
+  metrics,
+}: RouterClientDeps) {
+  const table: Partition[] = Array.from({ length: partitions }, (_, number) => ({
+    number,
+    state: unowned,
+    round: 0,
+    announcing: false,
+    queue: createOpQueue(),
+    early: [],
+    earlyBytes: 0,
+    complete: false,
+  }));
+  const routers = new Set<string>();
+  const cancels: Cancel[] = [];
+  const dirty = new Set<Partition>();
+  let flushSoon = false;
+
+  // What the leases say.
+
+  function leaseEntry(entry: LeaseEntry): void {
+    if (entry.key.startsWith(ROUTER_LEASE_PREFIX)) {
+      const router = entry.key.slice(ROUTER_LEASE_PREFIX.length);
+      if (entry.value === undefined) routers.delete(router);
+      else routers.add(router);
+      return;
+    }
+    const partition = table[Number(entry.key.slice(PARTITION_LEASE_PREFIX.length))];
+    if (!entry.key.startsWith(PARTITION_LEASE_PREFIX) || partition === undefined || entry.value === undefined)
+      return;
+    const before = partition.state;
+    partition.state = leaseSeen(before, decodeNodeMessage<PartitionLease>(entry.value));
+    if (partition.state !== before) announceSoon(partition, 'owner');
+  }
+
+  // Announcing.
+
+  function announceAnew(partition: Partition, cause: AnnounceCause): void {
+    partition.state = anew(partition.state);
+    if (partition.state.phase === 'announcing') announceSoon(partition, cause);
+  }
+
+  function announceSoon(partition: Partition, cause: AnnounceCause): void {
+    metrics.announcements.inc({ cause });
+    partition.round += 1;
+    partition.announcing = true;
+    partition.early = [];
+    partition.earlyBytes = 0;
+    // At once back to attaching: what arrives from here on is held, not handed on.
+    events.announce(partition.number);
+    markDirty(partition);
+  }
+
+  function announceLater(partition: Partition, round: number, cause: AnnounceCause): void {
+    clock.after(RETRY_MS, () => {
+      if (partition.round === round) announceSoon(partition, cause);
+    });
+  }
+
+  function markDirty(partition: Partition): void {
+    dirty.add(partition);
+    if (flushSoon) return;
+    flushSoon = true;
+    clock.soon(flush);
+  }
+
+  /** One request per router and turn, or several where they would be too large. */
+  function flush(): void {
+    flushSoon = false;
+    const batches = new Map<string, Batch>();
+    const due = [...dirty];
+    dirty.clear();
+    for (const partition of due) {
+      const { phase, router } = partition.state;
+      if (phase === 'unowned' || (phase === 'announcing' && !partition.announcing)) continue;
+      const begin = phase === 'announcing';
+      if (begin) {
+        partition.announcing = false;
+        partition.complete = false;
+        partition.queue.reset(events.announce(partition.number).map(attachOp));
+      }
+      addTo(batches, router, partition, begin);
+    }
+    for (const batch of batches.values()) send(batch);
+  }
+
+  function addTo(batches: Map<string, Batch>, router: string, partition: Partition, begin: boolean): void {
+    const batch = batches.get(router) ?? { router, parts: [], bytes: 0 };
+    batches.set(router, batch);
+    const queued = partition.queue.take(maxBytes - batch.bytes);
+    batch.bytes += queued.reduce((sum, { op }) => sum + opBytes(op), 96);
+    const complete = !partition.complete && partition.queue.length === 0;
+    partition.complete ||= complete;
+    batch.parts.push({ partition, round: partition.round, begin, complete, queued });
+    if (!begin && partition.queue.length > 0) markDirty(partition);
+    if (batch.bytes < maxBytes) return;
+    batches.delete(router);
+    send(batch);
+  }
+
+  const maxBytes = Math.floor(post.payloadBytesMax / 4);
+
+  function send(batch: Batch): void {
+    const request = encodeNodeMessage({
+      v: NODE_VERSION,
+      gateway,
+      partitions: batch.parts.map(({ partition, begin, complete, queued }) => ({
+        partition: partition.number,
+        term: partition.state.term,
+        ...(begin ? { begin: true as const } : { registration: partition.state.registration }),
+        ...(complete ? { complete: true as const } : {}),
+        ops: queued.map(({ op }) => op),
+      })),
+    });
+    post.request(routerSubject(batch.router, 'attach'), request, ATTACH_ANSWER_MS).then(
+      (data) => answered(batch, decodeNodeMessage<AttachAnswer>(data)),
+      () => batch.parts.forEach(lost),
+    );
+  }
+
+  function lost({ partition, round }: Part): void {
+    if (partition.round !== round) return;
+    partition.state = anew(partition.state);
+    announceLater(partition, round, 'request-lost');
+  }
+
+  function answered(batch: Batch, answer: AttachAnswer | undefined): void {
+    batch.parts.forEach((part, index) => {
+      const said = answer?.partitions[index];
+      if (part.partition.round !== part.round) return;
+      if (said === undefined || said.partition !== part.partition.number) lost(part);
+      else if ('stale' in said) staleAnswered(part);
+      else partAnswered(part, said);
+    });
+  }
+
+  function staleAnswered({ partition, round }: Part): void {
+    partition.state = anew(partition.state);
+    announceLater(partition, round, 'stale');
+  }
+
+  function partAnswered(part: Part, said: Extract<PartitionAnswer, { term: number }>): void {
+    const { partition } = part;
+    if (part.begin) partition.state = announced(partition.state, said.term, said.registration, said.epoch);
+    let index = 0;
+    for (const { attachment } of part.queued) {
+      if (attachment !== undefined) events.attached(attachment, said, said.attached[index++] ?? {});
+    }
+    if (partition.queue.length > 0) markDirty(partition);
+    if (part.begin) takeEarly(partition);
+  }
+
+  // What owners deliver.
+
+  function received(data: Uint8Array): void {
+    const decoded = decodeDelivery(data);
+    if (decoded === undefined) return metrics.faults.inc({ cause: 'malformed' });
+    const { delivery, envelopes } = decoded;
+    if (delivery.v > NODE_VERSION) return metrics.faults.inc({ cause: 'version' });
+    let offset = 0;
+    for (const section of delivery.sections) {
+      const partition = table[section.partition];
+      if (partition === undefined) return metrics.faults.inc({ cause: 'malformed' });
+      const bytes = sectionBytes(section);
+      sectionArrived(partition, section, envelopes.subarray(offset, offset + bytes));
+      offset += bytes;
+    }
+  }
+
+  function sectionArrived(partition: Partition, section: DeliverySection, data: Uint8Array): void {
+    switch (sectionVerdict(partition.state, section)) {
+      case 'next':
+        partition.state = taken(partition.state);
+        events.section(section, partition.state.epoch, data, 0);
+        return;
+      case 'hole':
+        return announceAnew(partition, 'hole');
+      case 'early':
+        return keepEarly(partition, section, data);
+      case 'stale':
+        return;
+    }
+  }
+
+  function keepEarly(partition: Partition, section: DeliverySection, data: Uint8Array): void {
+    partition.earlyBytes += data.length;
+    if (partition.earlyBytes <= EARLY_BYTES_MAX) partition.early.push({ section, data });
+    else metrics.faults.inc({ cause: 'early-overflow' });
+  }
+
+  function takeEarly(partition: Partition): void {
+    const { early } = partition;
+    partition.early = [];
+    partition.earlyBytes = 0;
+    for (const { section, data } of early) sectionArrived(partition, section, data);
+  }
+
+  // Beats.
+
+  function beat(): void {
+    if (!post.connected) return;
+    const request = encodeNodeMessage({ v: NODE_VERSION, gateway, reads: NODE_VERSION });
+    for (const router of routers) {
+      post.request(routerSubject(router, 'beat'), request, BEAT_ANSWER_MS).then(
+        (data) => beatAnswered(router, decodeNodeMessage<BeatAnswer>(data)),
+        () => beatLost(router),
+      );
+    }
+  }
+
+  function beatAnswered(router: string, answer: BeatAnswer | undefined): void {
+    for (const [number, term, registration, delivered] of answer?.partitions ?? []) {
+      const partition = table[number];
+      if (partition === undefined || partition.state.router !== router) continue;
+      if (!agrees(partition.state, term, registration, delivered)) announceAnew(partition, 'beat');
+    }
+  }
+
+  function beatLost(router: string): void {
+    for (const partition of table) {
+      if (partition.state.router === router && partition.state.phase === 'registered')
+        announceAnew(partition, 'beat-lost');
+    }
+  }
+
+  function connectionChanged(connected: boolean): void {
+    if (connected) for (const partition of table) announceAnew(partition, 'bus');
+  }
+
+  // What the hub asks.
+
+  function queue(attachment: Attachment, op: QueuedOp): void {
+    const partition = table[attachment.partition]!;
+    partition.queue.push(op);
+    if (partition.state.phase === 'registered') markDirty(partition);
+  }
+
+  async function members(channel: Channel): Promise<Extract<PresenceAnswer, { members: unknown }>> {
+    const request = encodeNodeMessage({ v: NODE_VERSION, channel });
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const { router } = table[partitionOf(channel, partitions)]!.state;
+      const answer = router === '' ? undefined : await asked(router, request);
+      if (answer !== undefined && 'members' in answer) return answer;
+      await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
+    }
+    throw new BusUnavailable('no router answers for the channel');
+  }
+
+  function asked(router: string, request: Uint8Array): Promise<PresenceAnswer | undefined> {
+    return post.request(routerSubject(router, 'presence'), request, BEAT_ANSWER_MS).then(
+      (data) => decodeNodeMessage<PresenceAnswer>(data),
+      () => undefined,
+    );
+  }
+
+  return {
+    start(): void {
+      cancels.push(
+        post.subscribe(gatewaySubject(gateway), received),
+        leases.watch({ entry: leaseEntry, ready: () => undefined }),
+        clock.every(BEAT_MS, beat),
+        post.watchConnection(connectionChanged),
+      );
+    },
+    attach: (attachment: Attachment) => queue(attachment, attachOp(attachment)),
+    detach: (attachment: Attachment, left: boolean) => queue(attachment, detachOp(attachment, left)),
+    setState: (attachment: Attachment) => queue(attachment, stateOp(attachment)),
+    members,
+    /** A subscription could not read the log: attach its partition again. */
+    attachAgain(attachment: Attachment): void {
+      const partition = table[attachment.partition]!;
+      partition.state = anew(partition.state);
+      announceLater(partition, partition.round, 'request-lost');
+    },
+    /** How many partitions know this gateway. */
+    registered: () => table.filter(({ state }) => state.phase === 'registered').length,
+    /** Sends what is queued at once, for the last turn of a process. */
+    flush,
+    stop(): void {
+      for (const cancel of cancels.splice(0)) cancel();
+    },
+  };
+}
+
+interface Part {
+  readonly partition: Partition;
+  readonly round: number;
+  readonly begin: boolean;
+  readonly complete: boolean;
+  readonly queued: readonly QueuedOp[];
+}
+
+interface Batch {
+  readonly router: string;
+  readonly parts: Part[];
+  bytes: number;
+}
+
+function sectionBytes(section: DeliverySection): number {
+  let bytes = 0;
+  for (const entry of section.entries) bytes += entry[3];
+  return bytes;
+}
