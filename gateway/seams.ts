@@ -13,6 +13,7 @@ import type { EnvelopeHeader } from '#wire/envelope.ts';
 import type { FaultCode } from '#wire/faults.ts';
 import type { Cursor, IceServer, SessionLimits, Spread } from '#wire/messages.ts';
 import type { FlowMode, Member } from '#wire/nodes.ts';
+import type { Revocation } from '#wire/revocations.ts';
 
 // Transport.
 
@@ -269,9 +270,18 @@ export interface Identity {
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly tokenId: string | undefined;
-  /** Of a resume token: the session it goes on with. The class stands in the sealed token alone. */
-  readonly resumes: { readonly session: string; readonly device: string } | undefined;
+  /** Of a resume token: the session it goes on with. */
+  readonly resumes: Resumed | undefined;
 }
+
+export interface Resumed {
+  readonly session: string;
+  readonly device: string;
+  readonly class?: SessionClass | undefined;
+}
+
+/** Who comes first when many come back; it is sealed by a gateway and cannot be claimed. Absent: everybody else. */
+export type SessionClass = 'in-call';
 
 export interface Authenticator {
   /** Who bears this credential, or why it is refused. Synchronous where no key has to be fetched. */
@@ -281,6 +291,7 @@ export interface Authenticator {
     identity: Identity,
     session: string,
     device: string,
+    sessionClass?: SessionClass,
   ): { readonly resume: string; readonly expiresAt: number };
 }
 
@@ -291,13 +302,7 @@ export interface Revocations {
   watch(changed: (revocation: Revocation) => void): void;
 }
 
-export interface Revocation {
-  readonly kind: 'user' | 'session' | 'token';
-  /** The user, session id or `jti`. */
-  readonly value: string;
-  /** What was issued at or before this moment is void; Unix milliseconds. */
-  readonly at: number;
-}
+export type { Revocation };
 
 export interface IceServers {
   /** STUN and TURN servers with credentials for this user, or `undefined` where none is configured. */

@@ -24,7 +24,10 @@ export interface Sealer {
  * @param secrets the one that seals, and one more that opens.
  * @throws Error that names no secret, if one is too short.
  */
-export function createSealer(secrets: readonly [string, string?], purpose: string): Sealer {
+export function createSealer(
+  secrets: readonly [newest: string, previous?: string | undefined],
+  purpose: string,
+): Sealer {
   const keys = secrets.filter((secret) => secret !== undefined).map(keyOf);
   const [newest] = keys;
   if (newest === undefined) throw new Error('a seal needs a secret');
