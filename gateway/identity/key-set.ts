@@ -1,0 +1,96 @@
+/**
+ * Key set: the issuer's keys as they were last read, and read again when that may help.
+ *
+ * They are read at the start, every `refreshMs` (so that a withdrawn key goes), and when a token names a
+ * key that is not among them; then at most once in `cooldownMs`, so that made-up key ids cost the issuer
+ * nothing. Look-ups that wait share one reading. A reading that fails changes nothing: keys already known
+ * stay good, and a token with another key is told `AUTH_UNAVAILABLE`, as nobody can say that it is wrong.
+ */
+
+import type { Cancel, Clock } from '#runtime/clock.ts';
+import type { Logger } from '#runtime/log.ts';
+import type { FaultCode } from '#wire/faults.ts';
+import type { VerificationKey } from './keys.ts';
+
+type Found = readonly VerificationKey[] | FaultCode;
+
+export interface KeySet {
+  /** The keys that a token with this key id may have been signed with. */
+  keysFor(kid: string | undefined): Found | Promise<Found>;
+  close(): void;
+}
+
+export interface KeySetSource {
+  /** Rejects where the keys cannot be read now. */
+  readonly read: () => Promise<readonly VerificationKey[]>;
+  readonly refreshMs: number;
+  readonly cooldownMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Told of each reading. */
+  readonly wasRead: (outcome: 'ok' | 'failed') => void;
+}
+
+/** After a reading that failed, how long the next token with an unknown key does not cause another. */
+export const FAILURE_COOLDOWN_MS = 1_000;
+/** A token without a key id is tried on so many keys. */
+export const KEYS_TRIED_MAX = 4;
+
+/** Keys that are given once and for all. */
+export function createFixedKeySet(keys: readonly VerificationKey[]): KeySet {
+  return { keysFor: (kid) => candidates(keys, kid), close: () => undefined };
+}
+
+/** @param initial keys read already; without them the first reading begins at once. */
+export function createKeySet(source: KeySetSource, initial?: readonly VerificationKey[]): KeySet {
+  const { clock, log } = source;
+  let keys = initial ?? [];
+  let failed = false;
+  let nextMs = initial === undefined ? Number.NEGATIVE_INFINITY : clock.monotonicMs() + source.cooldownMs;
+  let reading: Promise<void> | undefined;
+
+  async function read(): Promise<void> {
+    try {
+      keys = await source.read();
+      if (failed)
+        log.info({ event: 'keys.read-again', keys: keys.length }, 'the keys of the issuer are read again');
+      failed = false;
+    } catch (err) {
+      if (!failed) {
+        log.warn(
+          { event: 'keys.unreadable', err, keysKnown: keys.length },
+          'the keys of the issuer cannot be read',
+        );
+      }
+      failed = true;
+    }
+    reading = undefined;
+    nextMs = clock.monotonicMs() + (failed ? FAILURE_COOLDOWN_MS : source.cooldownMs);
+    source.wasRead(failed ? 'failed' : 'ok');
+  }
+  function readOnce(): Promise<void> {
+    reading ??= read();
+    return reading;
+  }
+  function outcome(kid: string | undefined): Found {
+    const found = candidates(keys, kid);
+    return found.length === 0 && failed ? 'AUTH_UNAVAILABLE' : found;
+  }
+
+  const cancel: Cancel = clock.every(source.refreshMs, () => void readOnce());
+  if (initial === undefined) void readOnce();
+  return {
+    keysFor(kid) {
+      const found = outcome(kid);
+      const known = typeof found !== 'string' && found.length > 0;
+      if (known || (reading === undefined && clock.monotonicMs() < nextMs)) return found;
+      return readOnce().then(() => outcome(kid));
+    },
+    close: cancel,
+  };
+}
+
+function candidates(keys: readonly VerificationKey[], kid: string | undefined): readonly VerificationKey[] {
+  const named = kid === undefined ? keys : keys.filter((key) => key.kid === kid || key.kid === undefined);
+  return named.length > KEYS_TRIED_MAX ? named.slice(0, KEYS_TRIED_MAX) : named;
+}
