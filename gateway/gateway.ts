@@ -274,7 +274,18 @@ export function createGateway(deps: GatewayDeps): Gateway {
     record.session = new Session(record.flow.number, identity, id, device, effect.mode);
     users.flowOpened(identity.user);
     feed(record, { kind: 'open', cursors: effect.cursors });
-    setTimer(record, 'wait', WAIT_TOLD_MS);
+    tellWaiting(record);
+  }
+
+  /** Until its session stands, the client is told that it waits. */
+  function tellWaiting(record: FlowRecord): void {
+    const cancel = clock.after(WAIT_TOLD_MS, () => {
+      if (record.ended || record.session?.opening === 0) return;
+      tell(record, { kind: 'waiting', etaMs: WAIT_TOLD_MS, ahead: 0 });
+      tellWaiting(record);
+    });
+    record.timers ??= new Map();
+    record.timers.set(WAITING, cancel);
   }
 
   // The session's side.
@@ -384,7 +395,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const sealed = authenticator.seal(session.identity, session.id, session.device);
     sessionsOpen.count += 1;
     metrics.opened.inc({ how: session.resumed ? 'resumed' : 'fresh' });
-    setTimer(record, 'wait', undefined);
+    record.timers?.get(WAITING)?.();
+    record.timers = undefined;
     const { user, device, resumed, cursors } = session;
     const pingMs = config.GATEWAY_PING_MS;
     tell(record, {
@@ -599,6 +611,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   };
 }
 
+/** The hub's own timer beside those of the dialect. */
+const WAITING = ' waiting';
 /** A session that has not been attached for so long is told to wait. */
 const WAIT_TOLD_MS = 1_000;
 /** A session handed over comes back within this time; the pace of the hand-over spreads them. */

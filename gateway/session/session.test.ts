@@ -1,0 +1,348 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { decodeEnvelope } from '#wire/envelope.ts';
+import type { Identity, OutboundFrame, SessionRequest } from '../seams.ts';
+import { type Moment, Session, type SessionEffect, type SessionEvent, type SessionPolicy } from './record.ts';
+import { step } from './session.ts';
+
+const policy: SessionPolicy = {
+  rights: {
+    mayJoin: (_rights, room) => room !== 'closed',
+    maySendRoom: (_rights, room) => room !== 'closed',
+    maySendUser: (_rights, user) => user !== 'nobody',
+    mayWatch: (_rights, channel) => channel !== 'u/nobody',
+  },
+  gateway: 'g1',
+  partitions: 64,
+  rate: { perSecond: 1_000_000, burst: 1_000_000 },
+  refusalsMax: 10,
+  pendingMax: 1_000,
+  roomsMax: 3,
+  watchesMax: 2,
+  ttlMsDefault: 30_000,
+  ttlMsMax: 86_400_000,
+  repeatMsMax: 28_000,
+  retryAfterMs: 500,
+};
+
+const alice: Identity = {
+  user: 'alice',
+  rights: {},
+  issuedAt: 0,
+  expiresAt: 1e15,
+  tokenId: undefined,
+  resumes: undefined,
+};
+
+function at(logMs: number, busUp = true): Moment {
+  return { nowMs: logMs, monotonicMs: logMs, logMs, busUp };
+}
+
+function opened(identity = alice): Session {
+  const session = new Session(1, identity, 's1', 'd1', 'replace');
+  step(session, { kind: 'open', cursors: [] }, at(0), policy);
+  const cursor = { channel: 'u/alice', epoch: 'e', position: 0 };
+  const effects = step(
+    session,
+    { kind: 'attached', channel: 'u/alice', watch: false, cursor },
+    at(0),
+    policy,
+  );
+  assert.deepEqual(effects, [{ kind: 'welcome' }]);
+  return session;
+}
+
+function frame(id: string, changes: Partial<OutboundFrame> = {}): OutboundFrame {
+  const to = { channel: 'u/bob' };
+  return {
+    id,
+    to,
+    kind: 'offer',
+    format: 'json',
+    body: `"${id}"`,
+    volatile: false,
+    tellIfUnreachable: false,
+    ageMs: 0,
+    ...changes,
+  };
+}
+
+function ask(session: Session, request: SessionRequest, moment = at(1_000), rules = policy): SessionEffect[] {
+  return step(session, { kind: 'request', request, traceparent: 't' }, moment, rules);
+}
+
+function send(session: Session, sent: OutboundFrame, moment = at(1_000), rules = policy): SessionEffect[] {
+  return ask(session, { op: 'send', id: sent.id, frame: sent }, moment, rules);
+}
+
+function faultOf(effects: readonly SessionEffect[]): string | undefined {
+  const answer = effects.find((effect) => effect.kind === 'answer');
+  return answer?.kind === 'answer' && !answer.answer.ok ? answer.answer.fault : undefined;
+}
+
+function stored(id: string, position: number): SessionEvent {
+  return { kind: 'appended', channel: 'u/bob', id, outcome: { kind: 'stored', position } };
+}
+
+const undecided = (id: string): SessionEvent => ({
+  kind: 'appended',
+  channel: 'u/bob',
+  id,
+  outcome: { kind: 'undecided' },
+});
+
+test('[SESSION-1] welcome comes when the own channel and every room of the cursors is attached', () => {
+  const session = new Session(1, alice, 's1', 'd1', 'replace');
+  const cursors = ['u/alice', 'r/a', 'r/closed', 'r/b'].map((channel) => ({
+    channel,
+    epoch: 'e',
+    position: 7,
+  }));
+  const effects = step(session, { kind: 'open', cursors }, at(0), policy);
+  const attaches = effects.flatMap((effect) => (effect.kind === 'attach' ? [effect.channel] : []));
+  assert.deepEqual(attaches, ['u/alice', 'r/a', 'r/b']);
+  assert.deepEqual(
+    effects.filter(({ kind }) => kind === 'fault'),
+    [{ kind: 'fault', fault: 'FORBIDDEN' }],
+  );
+  const answers = attaches.map((channel) =>
+    step(
+      session,
+      { kind: 'attached', channel, watch: false, cursor: { channel, epoch: 'e', position: 7 } },
+      at(0),
+      policy,
+    ),
+  );
+  assert.deepEqual(answers, [[], [], [{ kind: 'welcome' }]]);
+});
+
+test('[SESSION-2] the sender is stamped out of the identity, and a repeat has the same message id', () => {
+  const [first] = send(opened(), frame('1'));
+  const [again] = send(opened(), frame('1', { ageMs: 900 }));
+  const [other] = send(opened(), frame('1', { body: '"else"' }));
+  assert(first?.kind === 'append' && again?.kind === 'append' && other?.kind === 'append');
+  const envelope = decodeEnvelope(first.data);
+  assert(typeof envelope !== 'string');
+  assert.deepEqual(envelope.header.from, { user: 'alice', device: 'd1', session: 's1' });
+  assert.equal(first.messageId, again.messageId);
+  assert.notEqual(first.messageId, other.messageId);
+});
+
+test('[SESSION-3] names with slashes cannot be mistaken for one another in a message id', () => {
+  const id = (user: string, device: string) => {
+    const session = new Session(1, { ...alice, user }, 's', device, 'replace');
+    const [effect] = send(session, frame('1'));
+    assert(effect?.kind === 'append');
+    return effect.messageId;
+  };
+  assert.notEqual(id('a/b', 'c'), id('a', 'b/c'));
+  assert.notEqual(id('a%2Fb', 'c'), id('a/b', 'c'));
+});
+
+test('[SESSION-4] one append is under way per channel; the next waits for its answer', () => {
+  const session = opened();
+  assert.equal(send(session, frame('1')).length, 1);
+  assert.deepEqual(send(session, frame('2')), []);
+  assert.equal(send(session, frame('3', { to: { channel: 'u/carol' } })).length, 1);
+  const effects = step(session, stored('1', 10), at(1_001), policy);
+  assert.deepEqual(
+    effects.map(({ kind }) => kind),
+    ['answer', 'append'],
+  );
+});
+
+test('[SESSION-5] an undecided append is repeated, nothing overtakes it, and it is given up in time', () => {
+  const session = opened();
+  send(session, frame('1'));
+  send(session, frame('2'));
+  const [again] = step(session, undecided('1'), at(6_000), policy);
+  assert(again?.kind === 'append' && again.id === '1' && again.again);
+  const effects = step(session, undecided('1'), at(29_500), policy);
+  assert.equal(faultOf(effects), 'SEND_EXPIRED');
+  const next = effects.at(-1);
+  assert(next?.kind === 'append' && next.id === '2');
+});
+
+test('[SESSION-6] with the bus away all are given back, and later ids wait until the first comes again', () => {
+  const session = opened();
+  for (const id of ['1', '2', '3']) send(session, frame(id));
+  const back = step(session, undecided('1'), at(1_100, false), policy);
+  assert.deepEqual(
+    back.flatMap((effect) => (effect.kind === 'answer' ? [effect.id] : [])),
+    ['1', '2', '3'],
+  );
+  assert.equal(faultOf(send(session, frame('4'), at(1_200))), 'UNDECIDED');
+  assert.equal(faultOf(send(session, frame('2', { ageMs: 200 }), at(1_200))), 'UNDECIDED');
+  assert.equal(send(session, frame('1', { ageMs: 200 }), at(1_200))[0]?.kind, 'append');
+  assert.deepEqual(send(session, frame('2', { ageMs: 200 }), at(1_200)), []);
+});
+
+test('[SESSION-7] a flood costs its sender: refusals with a time, then the end of the flow', () => {
+  const session = opened();
+  const rules = { ...policy, rate: { perSecond: 1, burst: 2 } };
+  assert.equal(send(session, frame('1'), at(1_000), rules)[0]?.kind, 'append');
+  send(session, frame('2'), at(1_000), rules);
+  for (let i = 3; i < 13; i++)
+    assert.equal(faultOf(send(session, frame(`${i}`), at(1_000), rules)), 'RATE_LIMITED');
+  assert.deepEqual(send(session, frame('13'), at(1_000), rules).at(-1), { kind: 'close', fault: 'FLOOD' });
+});
+
+test('[SESSION-8] rights, bounds and expiry are named', () => {
+  const session = opened();
+  assert.equal(faultOf(send(session, frame('1', { to: { channel: 'u/nobody' } }))), 'FORBIDDEN');
+  assert.equal(faultOf(send(session, frame('2', { to: { channel: 'r/closed' } }))), 'FORBIDDEN');
+  assert.equal(faultOf(send(session, frame('3', { ttlMs: 1e11 }))), 'TTL_TOO_LONG');
+  assert.equal(faultOf(send(session, frame('4', { ageMs: 28_000 }))), 'SEND_EXPIRED');
+  assert.equal(faultOf(ask(session, { op: 'join', id: 'j', room: 'closed' })), 'FORBIDDEN');
+  for (const room of ['a', 'b', 'c'])
+    assert.equal(ask(session, { op: 'join', id: room, room })[0]?.kind, 'attach');
+  assert.equal(faultOf(ask(session, { op: 'join', id: 'j4', room: 'd' })), 'TOO_MANY_ROOMS');
+  assert.equal(faultOf(ask(session, { op: 'leave', id: 'l', room: 'd' })), 'NOT_JOINED');
+  assert.equal(faultOf(ask(session, { op: 'presence.watch', id: 'w', channel: 'u/nobody' })), 'FORBIDDEN');
+  session.identity = { ...alice, expiresAt: 5_000 };
+  assert.deepEqual(step(session, { kind: 'second' }, at(4_999), policy), []);
+  assert.deepEqual(step(session, { kind: 'second' }, at(5_000), policy), [
+    { kind: 'close', fault: 'TOKEN_EXPIRED' },
+  ]);
+});
+
+test('[SESSION-9] a refresh must bring the same user', () => {
+  const session = opened();
+  ask(session, { op: 'refresh', id: 'r', credential: { scheme: 'jwt', token: 'x' } });
+  const other = step(
+    session,
+    { kind: 'refreshed', id: 'r', result: { ...alice, user: 'mallory' } },
+    at(0),
+    policy,
+  );
+  assert.equal(faultOf(other), 'TOKEN_USER_DIFFERS');
+  ask(session, { op: 'refresh', id: 'r2', credential: { scheme: 'jwt', token: 'x' } });
+  const same = step(
+    session,
+    { kind: 'refreshed', id: 'r2', result: { ...alice, expiresAt: 9e15 } },
+    at(0),
+    policy,
+  );
+  assert.deepEqual(same.at(-1), { kind: 'renew' });
+  assert.equal(session.identity.expiresAt, 9e15);
+});
+
+test('[SESSION-10] a younger flow takes the place, or the sends', () => {
+  const added = opened();
+  assert.deepEqual(step(added, { kind: 'superseded', mode: 'add' }, at(0), policy), []);
+  assert.equal(faultOf(send(added, frame('1'))), 'MOVED');
+  const replaced = step(opened(), { kind: 'superseded', mode: 'replace' }, at(0), policy);
+  assert.deepEqual(replaced, [{ kind: 'close', fault: 'REPLACED' }]);
+});
+
+type Move = {
+  readonly kind: 'send' | 'repeat' | 'landed' | 'lost-answer' | 'not-landed' | 'full';
+  readonly busUp: boolean;
+};
+
+const moves = fc.array(
+  fc.record({
+    kind: fc.constantFrom<Move['kind']>(
+      'send',
+      'send',
+      'repeat',
+      'landed',
+      'landed',
+      'lost-answer',
+      'not-landed',
+      'full',
+    ),
+    busUp: fc.boolean(),
+  }),
+  { maxLength: 120 },
+);
+
+test('[SESSION-11] whatever the log and the bus do, frames enter the log in the order they were sent, and acknowledged ones are there', () => {
+  fc.assert(
+    fc.property(moves, (plan) => {
+      const world = createWorld();
+      for (const move of plan) world.play(move);
+      const { landed, acknowledged } = world;
+      assert.deepEqual(
+        landed,
+        [...landed].sort((a, b) => a - b),
+        'the order of the log',
+      );
+      for (const id of acknowledged) assert(landed.includes(id), `${id} was acknowledged`);
+    }),
+  );
+});
+
+test('[SESSION-12] the count of waiting requests comes back to zero when all are answered', () => {
+  fc.assert(
+    fc.property(moves, (plan) => {
+      const world = createWorld();
+      for (const move of plan) world.play(move);
+      for (let i = 0; i < 300; i++) world.play({ kind: 'landed', busUp: true });
+      assert.equal(world.session.pending, 0);
+    }),
+  );
+});
+
+/** One session, a client that repeats what is unanswered or refused in order, and a log that deduplicates. */
+function createWorld() {
+  const session = opened();
+  const landed: number[] = [];
+  const acknowledged: number[] = [];
+  const unanswered: number[] = [];
+  let underWay: string | undefined;
+  let sent = 0;
+  let logMs = 1_000;
+
+  function take(effects: readonly SessionEffect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === 'append') underWay = effect.id;
+      if (effect.kind !== 'answer') continue;
+      if (effect.answer.ok) acknowledged.push(Number(effect.id));
+      if (effect.answer.ok || effect.answer.fault === 'SEND_EXPIRED') {
+        unanswered.splice(unanswered.indexOf(Number(effect.id)), 1);
+      }
+    }
+  }
+
+  function land(): void {
+    const id = Number(underWay);
+    if (!landed.includes(id)) landed.push(id);
+  }
+
+  function answer(outcome: Extract<SessionEvent, { kind: 'appended' }>['outcome'], busUp: boolean): void {
+    const id = underWay;
+    if (id === undefined) return;
+    underWay = undefined;
+    take(step(session, { kind: 'appended', channel: 'u/bob', id, outcome }, at(logMs, busUp), policy));
+  }
+
+  return {
+    session,
+    landed,
+    acknowledged,
+    play({ kind, busUp }: Move): void {
+      logMs += 3;
+      switch (kind) {
+        case 'send':
+          unanswered.push(++sent);
+          return take(send(session, frame(`${sent}`), at(logMs, busUp)));
+        case 'repeat':
+          for (const id of [...unanswered])
+            take(send(session, frame(`${id}`, { ageMs: 1 }), at(logMs, busUp)));
+          return;
+        case 'landed':
+          if (underWay !== undefined) land();
+          return answer({ kind: 'stored', position: landed.length }, busUp);
+        case 'lost-answer':
+          if (underWay !== undefined) land();
+          return answer({ kind: 'undecided' }, busUp);
+        case 'not-landed':
+          return answer({ kind: 'undecided' }, busUp);
+        case 'full':
+          return answer({ kind: 'refused', fault: 'LOG_FULL' }, busUp);
+      }
+    },
+  };
+}
