@@ -1,0 +1,303 @@
+/**
+ * Connection: keeps one welcomed link to the service, whatever happens to networks, gateways and tokens.
+ *
+ * `reconnect.ts` says when to try, `transport-choice.ts` how; this shell opens links, tells what came of them,
+ * renews the token in band, and changes to a second link before it gives up the first where the network changes
+ * under it.
+ */
+
+import { faultDefinition, isFaultCode } from '#wire/faults.ts';
+import type { Cursor, ServerMessage } from '#wire/messages.ts';
+import type { Off, SnowshedError, Status } from './api.ts';
+import { createLink, type Link, type LinkEnd, type Welcome } from './link.ts';
+import type { Platform } from './platform.ts';
+import { openPollFlow } from './poll-flow.ts';
+import { type Reconnect, type ReconnectEvent, reconnect, spreadUntilTold, started } from './reconnect.ts';
+import { errorOf } from './requests.ts';
+import * as transports from './transport-choice.ts';
+import { openWebSocketFlow } from './websocket-flow.ts';
+
+export interface ConnectionSettings {
+  readonly url: string;
+  readonly getToken: (signal: AbortSignal) => string | Promise<string>;
+  readonly device: string;
+  readonly onlyLongPoll: boolean;
+  /** Of an earlier life of this page. */
+  readonly resume: string | undefined;
+}
+
+export interface ConnectionEvents {
+  status(status: Status): void;
+  waiting(wait: { readonly etaMs: number; readonly ahead: number }): void;
+  /** A link stands: from now on everything is sent on it. */
+  up(link: Link, welcome: Welcome): void;
+  down(): void;
+  /** From any link that was welcomed; `newest`: it is the one that `up` told last. */
+  received(link: number, message: ServerMessage, newest: boolean): void;
+  /** Asks the service to take a new token. */
+  refresh(token: string): Promise<unknown>;
+  trouble(error: SnowshedError): void;
+  /** The service will not have this client any more. */
+  refused(error: SnowshedError): void;
+  inCall(): boolean;
+  cursors(): Cursor[];
+}
+
+export interface Connection {
+  readonly resume: string | undefined;
+  networkChanged(): void;
+  /** The machine may have slept: is the other side still there? */
+  probe(): void;
+  /** Says bye on the way out. */
+  close(): Promise<void>;
+}
+
+const TOKEN_MS_MAX = 30_000;
+/** How soon a token is renewed at the earliest, whatever the clock of this machine believes. */
+const REFRESH_MS_MIN = 10_000;
+/** Changes of network come in bunches. */
+const NETWORK_SETTLES_MS = 300;
+const PROBE_MS = 5_000;
+/** How long a client stays on long poll before it looks whether a WebSocket gets through, at first and at most. */
+const UPGRADE_MS = 300_000;
+const UPGRADE_MS_MAX = 3_600_000;
+
+export function createConnection(
+  settings: ConnectionSettings,
+  platform: Platform,
+  events: ConnectionEvents,
+): Connection {
+  const closing = new AbortController();
+  let state: Reconnect = started(spreadUntilTold, platform.nowMs(), platform.draw);
+  let choice = transports.untried;
+  let resume = settings.resume;
+  let live: Link | undefined;
+  /** The attempt under way, or the second link on its way beside the first. */
+  let next: Link | undefined;
+  let gateways: NonNullable<Welcome['spread']['gateways']> = [];
+  let attempts = 0;
+  let links = 0;
+  let upgradeMs = UPGRADE_MS;
+  const timers: Record<'attempt' | 'refresh' | 'network' | 'upgrade', Off> = {
+    attempt: () => {},
+    refresh: () => {},
+    network: () => {},
+    upgrade: () => {},
+  };
+
+  function arm(name: keyof typeof timers, ms: number, act: () => void): void {
+    timers[name]();
+    timers[name] = platform.after(ms, act);
+  }
+
+  function apply(event: ReconnectEvent): void {
+    const before = state;
+    state = reconnect(state, event, platform.nowMs(), platform.draw);
+    if (state === before || closing.signal.aborted) return;
+    if (state.phase === 'trying' && before.phase !== 'trying' && next === undefined) void attempt();
+    if (state.phase !== 'waiting') return;
+    const inMs = Math.max(0, Math.ceil(state.attemptAtMs - platform.nowMs()));
+    arm('attempt', inMs, () => apply({ kind: 'due' }));
+    events.status({ state: 'away', inMs });
+  }
+
+  async function attempt(): Promise<void> {
+    events.status({ state: 'connecting' });
+    const token = resume === undefined ? await newToken() : undefined;
+    if (closing.signal.aborted || state.phase !== 'trying') return;
+    if (resume === undefined && token === undefined) return apply({ kind: 'failed' });
+    const transport = settings.onlyLongPoll || platform.WebSocket === undefined ? 'poll' : choice.next;
+    next = linkTo(transport, token, 'replace');
+  }
+
+  async function newToken(): Promise<string | undefined> {
+    const tooLate = new AbortController();
+    const abort = () => tooLate.abort();
+    const cancel = platform.after(TOKEN_MS_MAX, abort);
+    closing.signal.addEventListener('abort', abort);
+    try {
+      const aborted = new Promise<never>((_, reject) => {
+        tooLate.signal.addEventListener('abort', () => reject(errorOf('ABORTED')));
+      });
+      return await Promise.race([settings.getToken(tooLate.signal), aborted]);
+    } catch (cause) {
+      if (!closing.signal.aborted) events.trouble(errorOf('TOKEN_UNAVAILABLE', undefined, cause));
+      return undefined;
+    } finally {
+      cancel();
+      closing.signal.removeEventListener('abort', abort);
+    }
+  }
+
+  function linkTo(transport: Link['transport'], token: string | undefined, flow: 'replace' | 'add'): Link {
+    const { device } = settings;
+    const bearings = () => ({ resume, cursors: events.cursors() });
+    const hello = () => {
+      const credential = token === undefined ? { resume } : { token };
+      return JSON.stringify({ type: 'hello', ...credential, device, flow, cursors: events.cursors() });
+    };
+    const url = addressOf(settings.url, gateways, attempts++, platform.draw());
+    let welcomed = false;
+    const link: Link = createLink(
+      ++links,
+      (flowEvents) =>
+        transport === 'websocket'
+          ? openWebSocketFlow(platform.WebSocket!, url, platform, flowEvents)
+          : openPollFlow(url, platform, bearings, flowEvents),
+      hello,
+      platform,
+      {
+        opened() {
+          choice = transports.opened(choice, transport);
+        },
+        welcomed(welcome) {
+          welcomed = true;
+          onWelcome(link, welcome);
+        },
+        received(message) {
+          if (message.type === 'wait') events.waiting({ etaMs: message.etaMs, ahead: message.ahead });
+          else if (message.type === 'spread') tell(message);
+          else if (message.type === 'resume') renewed(message);
+          else events.received(link.number, message, link === live);
+        },
+        ended(end) {
+          if (!welcomed) choice = transports.failed(choice, transport, end.opened);
+          onEnded(link, end, token !== undefined);
+        },
+      },
+    );
+    return link;
+  }
+
+  function onWelcome(link: Link, welcome: Welcome): void {
+    const former = live;
+    attempts = 0;
+    live = link;
+    if (next === link) next = undefined;
+    ({ resume } = welcome);
+    tell(welcome.spread);
+    timers.attempt();
+    apply({ kind: 'welcomed' });
+    armRefresh(welcome.expiresAt);
+    if (link.transport === 'poll' && !settings.onlyLongPoll && platform.WebSocket !== undefined) armUpgrade();
+    events.up(link, welcome);
+    events.status({ state: 'open', transport: link.transport, resumed: welcome.resumed });
+    if (former !== undefined && former !== link) void former.close();
+  }
+
+  function renewed(message: { readonly resume: string; readonly expiresAt: number }): void {
+    ({ resume } = message);
+    armRefresh(message.expiresAt);
+  }
+
+  function tell(spread: Welcome['spread']): void {
+    gateways = spread.gateways ?? [];
+    apply({ kind: 'told', spread });
+  }
+
+  function onEnded(link: Link, end: LinkEnd, withToken: boolean): void {
+    const fault = end.fault;
+    const retry = fault !== undefined && isFaultCode(fault) ? faultDefinition(fault).retry : 'later';
+    const wasLive = link === live;
+    if (wasLive) live = undefined;
+    else if (link === next) next = undefined;
+    else return;
+    if (fault !== undefined && retry === 'never') return refuse(fault);
+    const stale = fault !== undefined && /^(TOKEN|RESUME)_/.test(fault);
+    if (stale) resume = undefined;
+    if (wasLive) {
+      events.down();
+      return apply({ kind: 'lost', inCall: events.inCall(), withinMs: end.withinMs });
+    }
+    if (state.phase !== 'trying') return;
+    // A resume token that is not taken any more says nothing about the service: a fresh one may come at once.
+    if (stale && !withToken) return void attempt();
+    const withinMs = end.withinMs ? end.withinMs * state.loss.rank : undefined;
+    apply({ kind: 'failed', afterMs: end.afterMs ?? withinMs });
+  }
+
+  function refuse(fault: string): void {
+    const error = errorOf(fault);
+    void close();
+    events.refused(error);
+  }
+
+  function armRefresh(expiresAt: number): void {
+    const leftMs = expiresAt - platform.wallMs();
+    arm('refresh', Math.max(REFRESH_MS_MIN, 0.8 * leftMs), () => void refresh(expiresAt));
+  }
+
+  async function refresh(expiresAt: number): Promise<void> {
+    armRefresh(expiresAt);
+    const token = await newToken();
+    if (token === undefined || live === undefined) return;
+    try {
+      await events.refresh(token);
+    } catch (error) {
+      if (live !== undefined && !closing.signal.aborted) events.trouble(error as SnowshedError);
+    }
+  }
+
+  /** A second link beside the first; the first is closed once the second is welcomed. */
+  function second(transport: Link['transport']): void {
+    if (live === undefined || closing.signal.aborted) return;
+    void next?.close();
+    next = linkTo(transport, undefined, 'add');
+  }
+
+  function armUpgrade(): void {
+    arm('upgrade', upgradeMs * (1 + platform.draw()), () => {
+      upgradeMs = Math.min(2 * upgradeMs, UPGRADE_MS_MAX);
+      if (live?.transport !== 'poll') return;
+      armUpgrade();
+      if (next === undefined) second('websocket');
+    });
+  }
+
+  function changeNetwork(): void {
+    choice = transports.untried;
+    if (live === undefined) return apply({ kind: 'networkChanged' });
+    live.probe(PROBE_MS);
+    second(settings.onlyLongPoll || platform.WebSocket === undefined ? 'poll' : 'websocket');
+  }
+
+  function close(): Promise<void> {
+    closing.abort();
+    for (const cancel of Object.values(timers)) cancel();
+    const last = live;
+    void next?.close();
+    next = live = undefined;
+    last?.send('{"type":"bye"}');
+    return last?.close() ?? Promise.resolve();
+  }
+
+  queueMicrotask(() => closing.signal.aborted || void attempt());
+
+  return {
+    get resume() {
+      return resume;
+    },
+    networkChanged() {
+      if (!closing.signal.aborted) arm('network', NETWORK_SETTLES_MS, changeNetwork);
+    },
+    probe: () => live?.probe(PROBE_MS),
+    close,
+  };
+}
+
+/** Where to go: a gateway by its weight where they have addresses of their own, at times the address given. */
+function addressOf(
+  url: string,
+  gateways: NonNullable<Welcome['spread']['gateways']>,
+  attempts: number,
+  draw: number,
+): string {
+  const sum = gateways.reduce((sum, { weight }) => sum + weight, 0);
+  if (sum === 0 || attempts % 3 === 2) return url;
+  let left = draw * sum;
+  for (const gateway of gateways) {
+    left -= gateway.weight;
+    if (left < 0) return gateway.url.replace(/\/+$/, '');
+  }
+  return url;
+}

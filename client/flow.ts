@@ -1,0 +1,33 @@
+/**
+ * Flow: one transport connection, as the rest of the client sees it; a WebSocket or a long poll.
+ */
+
+import type { Cursor } from '#wire/messages.ts';
+
+export interface Flow {
+  readonly transport: 'websocket' | 'poll';
+  /** Hands one message over. Nothing happens once the flow has closed. */
+  send(text: string): void;
+  /** Sends what was handed over, then closes. Resolves when the other side knows, or after a second. */
+  close(): Promise<void>;
+}
+
+export interface FlowEvents {
+  /** Messages can be sent: `hello` is the first. */
+  opened(): void;
+  /** One message of the service, as it was parsed. */
+  received(message: unknown): void;
+  /** Something was heard, be it nothing but that the other side lives. */
+  heard(): void;
+  /** The end, told once, and not after `close`. */
+  closed(end: FlowEnd): void;
+}
+
+export interface FlowEnd {
+  /** What the transport itself knows of the reason. */
+  readonly fault?: string | undefined;
+  readonly afterMs?: number | undefined;
+}
+
+/** What a long poll carries each time, so that any gateway may answer it. */
+export type Bearings = () => { readonly resume: string | undefined; readonly cursors: Cursor[] };

@@ -1,0 +1,112 @@
+/**
+ * Link: one flow from `hello` to its end, and whether the other side still lives.
+ *
+ * Until it is open an attempt has ten seconds; once open it stays for as long as the service keeps it in its
+ * queue. Where nothing is heard for `pingMs`, it asks with a `ping`; nothing for as long again, and it is dead:
+ * TCP itself would need minutes to find out.
+ */
+
+import type { ServerMessage } from '#wire/messages.ts';
+import type { Flow, FlowEnd, FlowEvents } from './flow.ts';
+import type { Platform } from './platform.ts';
+
+export type Welcome = Extract<ServerMessage, { type: 'welcome' }>;
+
+export interface Link {
+  /** From 1, growing. */
+  readonly number: number;
+  readonly transport: Flow['transport'];
+  send(text: string): void;
+  /** Asks for a sign of life, and ends without one. */
+  probe(withinMs: number): void;
+  close(): Promise<void>;
+}
+
+export interface LinkEnd extends FlowEnd {
+  /** The service said over how long its clients come back. */
+  readonly withinMs?: number | undefined;
+  readonly opened: boolean;
+}
+
+export interface LinkEvents {
+  opened(): void;
+  welcomed(welcome: Welcome): void;
+  /** Everything but `welcome`, `bye`, `retry` and `pong`. */
+  received(message: ServerMessage): void;
+  ended(end: LinkEnd): void;
+}
+
+const OPEN_MS_MAX = 10_000;
+/** Before the service has told its own. */
+const PING_MS = 30_000;
+const PING = '{"type":"ping"}';
+
+/** @param open opens the flow; the link answers its events. */
+export function createLink(
+  number: number,
+  open: (events: FlowEvents) => Flow,
+  hello: () => string,
+  platform: Platform,
+  events: LinkEvents,
+): Link {
+  let alive = true;
+  let opened = false;
+  let welcomed = false;
+  let pingMs = PING_MS;
+  let cancel = platform.after(OPEN_MS_MAX, () => end({}));
+
+  function end(reason: Omit<LinkEnd, 'opened'>): void {
+    if (!alive) return;
+    void close();
+    events.ended({ ...reason, opened });
+  }
+  function close(): Promise<void> {
+    alive = false;
+    cancel();
+    return flow.close();
+  }
+  function probe(withinMs: number): void {
+    if (!alive || !opened) return;
+    flow.send(PING);
+    cancel();
+    cancel = platform.after(withinMs, () => end({}));
+  }
+  function received(message: ServerMessage): void {
+    switch (message?.type) {
+      case 'welcome':
+        welcomed = true;
+        pingMs = message.pingMs;
+        return events.welcomed(message);
+      case 'bye':
+        return end({ fault: message.fault, withinMs: message.spreadMs });
+      case 'retry':
+        return end({ afterMs: message.afterMs });
+      case 'pong':
+        return;
+      case 'nack':
+        // Of `hello`: a flow that was not opened will not be.
+        if (message.id === undefined && !welcomed) return end({ fault: message.fault });
+        return events.received(message);
+      default:
+        return events.received(message);
+    }
+  }
+
+  const flow = open({
+    opened() {
+      if (!alive) return;
+      opened = true;
+      events.opened();
+      flow.send(hello());
+      this.heard();
+    },
+    heard() {
+      if (!alive || !opened) return;
+      cancel();
+      cancel = platform.after(pingMs, () => probe(pingMs));
+    },
+    received: (message) => alive && received(message as ServerMessage),
+    closed: end,
+  });
+  return { number, transport: flow.transport, send: (text) => flow.send(text), probe, close };
+}

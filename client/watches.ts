@@ -1,0 +1,82 @@
+/**
+ * Watches: the channels whose presence this client follows, across flows and sessions.
+ */
+
+import type { Abortable, Off, PresenceChange, SnowshedError } from './api.ts';
+import { type PresenceMessage, told, unseen, type Watched } from './presence.ts';
+import type { Requests } from './requests.ts';
+
+type Handler = (change: PresenceChange) => void;
+
+interface Watch {
+  readonly handlers: Set<Handler>;
+  watched: Watched;
+  /** A request for it waits for its answer, and is repeated with all that do. */
+  asking: boolean;
+}
+
+export interface Watches {
+  watch(channel: string, handler: Handler, options?: Abortable): Promise<Off>;
+  received(message: PresenceMessage): PresenceChange | undefined;
+  /** A flow was welcomed, and knows of no watches. */
+  renew(): void;
+}
+
+export function createWatches(
+  requests: Requests,
+  call: (handler: Handler, change: PresenceChange) => void,
+  trouble: (error: SnowshedError) => void,
+): Watches {
+  const watches = new Map<string, Watch>();
+
+  async function begin(channel: string, watch: Watch, options: Abortable): Promise<void> {
+    watch.asking = true;
+    try {
+      await requests.ask({ type: 'presence.watch', channel }, { ...options, lane: `watch ${channel}` });
+    } catch (error) {
+      if (watches.get(channel) === watch) watches.delete(channel);
+      throw error;
+    } finally {
+      watch.asking = false;
+    }
+  }
+
+  function off(channel: string, watch: Watch, handler: Handler): void {
+    watch.handlers.delete(handler);
+    if (watch.handlers.size > 0 || watches.get(channel) !== watch) return;
+    watches.delete(channel);
+    // Whoever does not want to hear of a channel need not hear how that went.
+    requests.ask({ type: 'presence.unwatch', channel }, { lane: `watch ${channel}` }).catch(() => {});
+  }
+
+  return {
+    async watch(channel, handler, options = {}) {
+      let watch = watches.get(channel);
+      if (watch !== undefined) {
+        watch.handlers.add(handler);
+        const members = [...watch.watched.members.values()];
+        call(handler, { channel, members, present: members, gone: [] });
+      } else {
+        watch = { handlers: new Set([handler]), watched: unseen, asking: false };
+        watches.set(channel, watch);
+        await begin(channel, watch, options);
+      }
+      const standing = watch;
+      return () => off(channel, standing, handler);
+    },
+    received(message) {
+      const watch = watches.get(message.channel);
+      if (watch === undefined) return undefined;
+      const [watched, change] = told(watch.watched, message);
+      watch.watched = watched;
+      if (change !== undefined) for (const handler of [...watch.handlers]) call(handler, change);
+      return change;
+    },
+    renew() {
+      for (const [channel, watch] of watches) {
+        watch.watched = { members: watch.watched.members, parts: undefined };
+        if (!watch.asking) begin(channel, watch, {}).catch(trouble);
+      }
+    },
+  };
+}
