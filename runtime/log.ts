@@ -5,7 +5,7 @@
  * frames and names are never handed to it, so that nothing has to be hidden here.
  */
 
-import { type Logger, pino, stdTimeFunctions } from 'pino';
+import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import Type, { type Static } from 'typebox';
 
 export type { Logger };
@@ -28,10 +28,11 @@ export const logProperties = { LOG_LEVEL: LogLevel };
 
 /** A log whose lines carry the name of the process. Written at once, so that the last line before a death is seen. */
 export function createLogger(name: string, level: LogLevel): Logger {
-  return pino({
+  const options = {
     level,
     base: { name },
     timestamp: stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-  });
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  return pino(options, destination({ dest: 1, sync: true }));
 }
