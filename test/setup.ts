@@ -9,4 +9,9 @@ import fc from 'fast-check';
 
 export const seed = Number(process.env['FAST_CHECK_SEED'] ?? 20_261_001);
 
-fc.configureGlobal({ seed, numRuns: Number(process.env['FAST_CHECK_RUNS'] ?? 100) });
+fc.configureGlobal({
+  seed,
+  numRuns: Number(process.env['FAST_CHECK_RUNS'] ?? 100),
+  // Otherwise an array of at most 120 has at most 10 elements, and a long history is never drawn.
+  defaultSizeToMaxWhenMaxSpecified: true,
+});

@@ -7,7 +7,7 @@ const policies = fc.record({
   perSecond: fc.integer({ min: 1, max: 1_000 }),
   burst: fc.integer({ min: 1, max: 500 }),
 });
-const arrivals = fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 400 });
+const arrivals = fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 400, size: 'max' });
 
 /** The moments at which messages passed. */
 function passed(policy: RatePolicy, gapsMs: readonly number[]): number[] {

@@ -255,7 +255,7 @@ const moves = fc.array(
     ),
     busUp: fc.boolean(),
   }),
-  { maxLength: 120 },
+  { maxLength: 120, size: 'max' },
 );
 
 test('[SESSION-11] whatever the log and the bus do, frames enter the log in the order they were sent, and acknowledged ones are there', () => {
