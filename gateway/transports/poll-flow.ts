@@ -1,0 +1,213 @@
+/**
+ * Poll flow: one flow made of many long polls, which come one after another.
+ *
+ * Its messages queue up until a poll stands there to be answered. An answer with messages takes the next
+ * *turn*; an empty one repeats the last, since nothing is lost with it. A client that names another turn
+ * than the last one missed an answer, and has to open a new flow from its cursors (`poll.ts`).
+ *
+ * What a client sends before its `welcome` is kept until then, so that one poll may bring `hello` and more.
+ */
+
+import type { Cancel, Clock } from '#runtime/clock.ts';
+import type { FaultCode } from '#wire/faults.ts';
+import type { Flow, Opening, TransportEvents } from '../seams.ts';
+import { type Exchange, faultAnswer, type Headers, jsonAnswer } from './exchange.ts';
+
+export interface PollFlowOptions {
+  readonly pollHoldMs: number;
+  readonly pollLingerMs: number;
+  readonly pollBytesMax: number;
+}
+
+export interface PollFlowDeps {
+  readonly clock: Clock;
+  readonly events: TransportEvents;
+  /** The flow is over: no poll can go on with it. */
+  readonly forget: (flow: PollFlow) => void;
+  /** Whether answers end their connection, to move clients on. */
+  readonly movesOn: () => boolean;
+}
+
+/** A poll that stands there to be answered. */
+interface Standing {
+  readonly exchange: Exchange;
+  readonly headers: Headers;
+}
+
+/** How a dialect's `welcome` begins, wherever this transport is spoken. */
+const welcomeBegins = '{"type":"welcome"';
+
+export class PollFlow implements Flow {
+  readonly number: number;
+  readonly opening: Opening;
+  readonly id: string;
+  /** Of the last answer that had messages. */
+  turn: number;
+  private readonly options: PollFlowOptions;
+  private readonly deps: PollFlowDeps;
+  private queue: string[];
+  private queuedBytes: number;
+  private standing: Standing | undefined;
+  /** Of the timer that runs: to hold the poll that stands, or to linger until the next. */
+  private cancelTimer: Cancel | undefined;
+  private answerDue: boolean;
+  /** What waits for `welcome`; `undefined`: it was said, and nothing waits any more. */
+  private kept: Uint8Array[] | undefined;
+  private keptBytes: number;
+  private welcomed: boolean;
+  private closedFor: FaultCode | undefined;
+  private over: boolean;
+
+  constructor(number: number, id: string, opening: Opening, options: PollFlowOptions, deps: PollFlowDeps) {
+    this.number = number;
+    this.opening = opening;
+    this.id = id;
+    this.turn = 0;
+    this.options = options;
+    this.deps = deps;
+    this.queue = [];
+    this.queuedBytes = 0;
+    this.standing = undefined;
+    this.cancelTimer = undefined;
+    this.answerDue = false;
+    this.kept = [];
+    this.keptBytes = 0;
+    this.welcomed = false;
+    this.closedFor = undefined;
+    this.over = false;
+  }
+
+  // What the hub does.
+
+  send(data: string | Uint8Array): void {
+    if (this.closedFor !== undefined || this.over) return;
+    const text = typeof data === 'string' ? data : Buffer.from(data).toString('utf8');
+    this.queue.push(text);
+    this.queuedBytes += Buffer.byteLength(text);
+    if (!this.welcomed && text.startsWith(welcomeBegins)) {
+      this.welcomed = true;
+      this.deps.clock.soon(() => this.release());
+    }
+    this.answerSoon();
+  }
+
+  unsentBytes(): number {
+    return this.queuedBytes;
+  }
+
+  /** The poll that stands, or the next one, is answered with what is queued. */
+  close(fault: FaultCode): void {
+    if (this.closedFor !== undefined || this.over) return;
+    this.closedFor = fault;
+    this.answerSoon();
+    this.deps.clock.soon(() => this.deps.events.closed(this, fault));
+  }
+
+  // What the client does.
+
+  /** The next poll of the flow. One that still stands is answered without messages. */
+  poll(exchange: Exchange, headers: Headers): void {
+    this.answer([]);
+    this.standing = { exchange, headers };
+    exchange.abandoned = () => this.left(exchange);
+    this.restartTimer(this.options.pollHoldMs, () => this.held());
+    if (this.queue.length > 0 || this.closedFor !== undefined) this.answerSoon();
+  }
+
+  /** Hands the hub a message at once. */
+  receive(message: Uint8Array): void {
+    if (this.closedFor === undefined && !this.over) this.deps.events.received(this, message, false);
+  }
+
+  /** Hands the hub these messages in order, after `welcome`; false where too much waits for it already. */
+  receiveWhenOpen(messages: readonly Uint8Array[]): boolean {
+    if (this.kept === undefined) {
+      for (const message of messages) this.receive(message);
+      return true;
+    }
+    const bytes = messages.reduce((sum, message) => sum + message.byteLength, this.keptBytes);
+    if (bytes > this.options.pollBytesMax) return false;
+    this.kept.push(...messages);
+    this.keptBytes = bytes;
+    return true;
+  }
+
+  /** Its client has gone on with a new flow, or the transport closes. */
+  abandon(fault: FaultCode | undefined): void {
+    if (this.over) return;
+    this.answer([]);
+    this.finish();
+    if (this.closedFor === undefined) this.deps.events.closed(this, fault);
+  }
+
+  private release(): void {
+    const messages = this.kept ?? [];
+    this.kept = undefined;
+    for (const message of messages) this.receive(message);
+  }
+
+  private answerSoon(): void {
+    if (this.standing === undefined || this.answerDue) return;
+    this.answerDue = true;
+    this.deps.clock.soon(() => {
+      this.answerDue = false;
+      if (this.standing !== undefined) this.answerWithQueue();
+    });
+  }
+
+  private answerWithQueue(): void {
+    if (this.closedFor !== undefined && !this.welcomed) {
+      // No session stood yet, so the fault is that of the request.
+      this.standing?.exchange.answer(faultAnswer(this.closedFor, this.standing.headers));
+      this.finish();
+      return;
+    }
+    const messages = this.queue;
+    this.queue = [];
+    this.queuedBytes = 0;
+    if (messages.length > 0) this.turn += 1;
+    this.answer(messages);
+    if (this.closedFor !== undefined) this.finish();
+    else this.deps.events.drained(this);
+  }
+
+  private held(): void {
+    this.answer([]);
+  }
+
+  private answer(messages: readonly string[]): void {
+    const { standing } = this;
+    if (standing === undefined) return;
+    this.standing = undefined;
+    standing.exchange.abandoned = undefined;
+    const body = `{"flow":"${this.id}","turn":${this.turn},"messages":[${messages.join(',')}]}`;
+    standing.exchange.answer(jsonAnswer(body, standing.headers), this.deps.movesOn());
+    this.linger();
+  }
+
+  /** The client went away from a poll before it was answered; it may come back with another. */
+  private left(exchange: Exchange): void {
+    if (this.standing?.exchange !== exchange) return;
+    this.standing = undefined;
+    this.linger();
+  }
+
+  private linger(): void {
+    this.restartTimer(this.options.pollLingerMs, () => this.abandon('SILENT'));
+  }
+
+  private restartTimer(ms: number, act: () => void): void {
+    this.cancelTimer?.();
+    this.cancelTimer = this.deps.clock.after(ms, act);
+  }
+
+  private finish(): void {
+    this.over = true;
+    this.cancelTimer?.();
+    this.queue = [];
+    this.queuedBytes = 0;
+    this.kept = undefined;
+    this.standing = undefined;
+    this.deps.forget(this);
+  }
+}

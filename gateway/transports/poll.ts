@@ -1,0 +1,210 @@
+/**
+ * Long poll: flows for clients that cannot hold a WebSocket; the messages of a flow in arrays, by POST.
+ *
+ * Any gateway may answer a poll. One that knows the flow, and whose last turn the client has seen, goes on with
+ * it. Any other opens a new flow that takes the place of the old one, from the resume token and the cursors that
+ * the poll carries. Then acks may have been lost on the way: the client repeats what was not acknowledged
+ * under the same ids, and what it missed comes again from its cursors.
+ *
+ * The polls of a flow are counted in `poll-flow.ts`; the schemas are `PollRequest` and `PollAnswer`.
+ */
+
+import { Compile } from 'typebox/compile';
+import type { Clock } from '#runtime/clock.ts';
+import type { Random } from '#runtime/random.ts';
+import type { HttpRequest, HttpResponse, TemplatedApp } from '#runtime/uws.ts';
+import type { FaultCode } from '#wire/faults.ts';
+import { POLL_PATH, PollRequest } from '#wire/messages.ts';
+import type { Dialect, Opening, TransportEvents } from '../seams.ts';
+import { Exchange, faultAnswer, type Headers } from './exchange.ts';
+import { PollFlow, type PollFlowDeps, type PollFlowOptions } from './poll-flow.ts';
+import type { Reception } from './reception.ts';
+
+export interface PollOptions extends PollFlowOptions {
+  readonly messageBytesMax: number;
+}
+
+export interface PollDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly reception: Reception;
+  readonly flowNumber: () => number;
+  /** Counts what was refused before a flow stood. */
+  readonly refused: (fault: FaultCode, transport: Opening['transport']) => void;
+  /** Whether answers end their connection, to move clients on. */
+  readonly movesOn: () => boolean;
+}
+
+export interface Poll {
+  /** Adds the routes; flows are shared by all apps. */
+  serve(app: TemplatedApp): void;
+  /** Answers what stands, and ends all flows. */
+  close(): void;
+}
+
+/** How long the body of one poll may take to come in. */
+const BODY_MS = 10_000;
+
+const pollRequest = Compile(PollRequest);
+
+/** A poll that was read: what it asks, and its messages as bytes of the dialect. */
+interface Incoming {
+  readonly request: PollRequest;
+  readonly messages: readonly Uint8Array[];
+  readonly greets: boolean;
+}
+
+export function createPoll(
+  options: PollOptions,
+  dialect: Dialect,
+  events: TransportEvents,
+  deps: PollDeps,
+): Poll {
+  const flows = new Map<string, PollFlow>();
+  const flowDeps: PollFlowDeps = {
+    clock: deps.clock,
+    events,
+    forget: (flow) => flows.delete(flow.id),
+    movesOn: deps.movesOn,
+  };
+
+  function post(response: HttpResponse, request: HttpRequest): void {
+    const { opening, originAllowed, viaProxyProtocol } = deps.reception(response, request, 'poll');
+    const exchange = new Exchange(response, deps.clock, viaProxyProtocol);
+    const headers = crossOriginHeaders(opening.origin, originAllowed);
+    const refuse = (fault: FaultCode, closes: boolean) => {
+      deps.refused(fault, 'poll');
+      exchange.answer(faultAnswer(fault, headers), closes);
+    };
+    if (!originAllowed) return refuse('ORIGIN_REFUSED', true);
+    readBody(response, exchange, options.pollBytesMax, deps.clock, (body) => {
+      const incoming = typeof body === 'string' ? body : incomingOf(body, options.messageBytesMax);
+      if (typeof incoming === 'string') return refuse(incoming, typeof body === 'string');
+      const fault = take(incoming, opening, exchange, headers);
+      if (fault !== undefined) refuse(fault, false);
+    });
+  }
+
+  /** Goes on with the flow, or opens one; or says why not. */
+  function take(
+    incoming: Incoming,
+    opening: Opening,
+    exchange: Exchange,
+    headers: Headers,
+  ): FaultCode | undefined {
+    const { flow: id = '', turn } = incoming.request;
+    const known = flows.get(id);
+    if (known !== undefined && known.turn === turn) {
+      if (!known.receiveWhenOpen(incoming.messages)) return 'TOO_MANY_PENDING';
+      known.poll(exchange, headers);
+      return undefined;
+    }
+    known?.abandon(undefined);
+    const fault = events.admit(opening);
+    if (fault !== undefined) return fault;
+    const flow = new PollFlow(deps.flowNumber(), deps.random.id(), opening, options, flowDeps);
+    flows.set(flow.id, flow);
+    events.opened(flow, dialect);
+    flow.poll(exchange, headers);
+    flow.receive(incoming.greets ? incoming.messages[0]! : helloOf(incoming.request));
+    flow.receiveWhenOpen(incoming.greets ? incoming.messages.slice(1) : incoming.messages);
+    return undefined;
+  }
+
+  function preflight(response: HttpResponse, request: HttpRequest): void {
+    const { opening, originAllowed, viaProxyProtocol } = deps.reception(response, request, 'poll');
+    const exchange = new Exchange(response, deps.clock, viaProxyProtocol);
+    const headers = crossOriginHeaders(opening.origin, originAllowed);
+    if (!originAllowed) exchange.answer(faultAnswer('ORIGIN_REFUSED', headers));
+    else exchange.answer({ status: 204, headers: [...headers, ...preflightHeaders], body: '' });
+  }
+
+  return {
+    serve: (app) => void app.post(POLL_PATH, post).options(POLL_PATH, preflight),
+    close() {
+      for (const flow of [...flows.values()]) flow.abandon(undefined);
+    },
+  };
+}
+
+const preflightHeaders: Headers = [
+  ['Access-Control-Allow-Methods', 'POST'],
+  ['Access-Control-Allow-Headers', 'authorization, content-type'],
+  ['Access-Control-Max-Age', '7200'],
+];
+
+function crossOriginHeaders(origin: string | undefined, allowed: boolean): Headers {
+  if (origin === undefined) return [];
+  const vary = ['Vary', 'Origin'] as const;
+  if (!allowed) return [vary];
+  return [vary, ['Access-Control-Allow-Origin', origin], ['Access-Control-Expose-Headers', 'Retry-After']];
+}
+
+/** The whole body, in time and within the bound, or the fault. Nothing is called for a client that goes away. */
+function readBody(
+  response: HttpResponse,
+  exchange: Exchange,
+  bytesMax: number,
+  clock: Clock,
+  read: (body: Uint8Array | FaultCode) => void,
+): void {
+  let chunks: Uint8Array[] | undefined = [];
+  let bytes = 0;
+  const cancel = clock.after(BODY_MS, () => done('SILENT'));
+  function done(body: Uint8Array | FaultCode): void {
+    if (chunks === undefined) return;
+    chunks = undefined;
+    cancel();
+    read(body);
+  }
+  exchange.abandoned = () => {
+    chunks = undefined;
+    cancel();
+  };
+  response.onData((chunk, isLast) => {
+    if (chunks === undefined) return;
+    bytes += chunk.byteLength;
+    if (bytes > bytesMax) return done('TOO_LARGE');
+    // The chunk is valid during the call only.
+    chunks.push(isLast ? Buffer.from(chunk) : Buffer.from(chunk.slice(0)));
+    if (isLast) done(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+  });
+}
+
+function incomingOf(body: Uint8Array, messageBytesMax: number): Incoming | FaultCode {
+  let value: unknown;
+  try {
+    value = JSON.parse(strictUtf8.decode(body));
+  } catch (error) {
+    return error instanceof TypeError ? 'INVALID_UTF8' : 'MALFORMED';
+  }
+  if (!pollRequest.Check(value)) return 'INVALID';
+  const messages: Uint8Array[] = [];
+  for (const message of value.messages ?? []) {
+    const bytes = bytesOf(message);
+    if (bytes === undefined) return 'TOO_DEEP';
+    if (bytes.byteLength > messageBytesMax) return 'TOO_LARGE';
+    messages.push(bytes);
+  }
+  return { request: value, messages, greets: isHello(value.messages?.[0]) };
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** What is nested deeper than the stack can hold cannot be written. */
+function bytesOf(message: unknown): Uint8Array | undefined {
+  try {
+    return Buffer.from(JSON.stringify(message));
+  } catch {
+    return undefined;
+  }
+}
+
+function isHello(message: unknown): boolean {
+  return typeof message === 'object' && message !== null && (message as { type?: unknown }).type === 'hello';
+}
+
+/** The `hello` of a flow that another one goes on in: this one takes its place. */
+function helloOf({ resume, cursors }: PollRequest): Uint8Array {
+  return Buffer.from(JSON.stringify({ type: 'hello', resume, cursors, flow: 'replace' }));
+}
