@@ -55,6 +55,8 @@ export interface Inbox {
   readonly closing: Closing | undefined;
   resume: string | undefined;
   welcome: MessageOf<'welcome'> | undefined;
+  /** Told of every message as it arrives, stale frames among them. */
+  heard: ((message: ServerMessage) => void) | undefined;
   received(message: ServerMessage): void;
   closed(code: number, reason: string): void;
   next<T extends MessageType>(
@@ -100,6 +102,7 @@ export function createInbox(name: string, ended: (closing: Closing) => void): In
     },
     resume: undefined,
     welcome: undefined,
+    heard: undefined,
     received(message) {
       arrivals.push({ order: ++arrivalsOfAll, atMs: performance.now(), message });
       if (message.type === 'bye') bye = message;
@@ -108,6 +111,7 @@ export function createInbox(name: string, ended: (closing: Closing) => void): In
         remember(inbox, message);
         handOver(message);
       }
+      inbox.heard?.(message);
     },
     closed(code, reason) {
       if (closing !== undefined) return;

@@ -6,7 +6,7 @@
  */
 
 import type { Static } from 'typebox';
-import type { Cursor, Hello, SendTarget } from '#wire/messages.ts';
+import type { Cursor, Hello, SendTarget, ServerMessage } from '#wire/messages.ts';
 import type { Inbox, MessageOf, MessageType, Reply } from './inbox.ts';
 import { type Arrival, type Closing, createInbox, FlowClosed, type FrameMessage } from './inbox.ts';
 import { openPollWire } from './poll-wire.ts';
@@ -24,6 +24,12 @@ export interface SendOptions {
   readonly ageMs?: number;
 }
 
+export interface RequestMessage {
+  readonly type: string;
+  readonly id?: string;
+  readonly [field: string]: unknown;
+}
+
 export interface RawClient {
   readonly name: string;
   readonly transport: 'websocket' | 'poll';
@@ -37,11 +43,13 @@ export interface RawClient {
   readonly closed: Promise<Closing>;
   /** The socket itself, for what the protocol forbids; `undefined` for long polls. */
   readonly socket: RawWebSocket | undefined;
+  /** From now on `heard` is told of every message as it arrives. */
+  listen(heard: (message: ServerMessage) => void): void;
   post(message: object): void;
   postText(text: string): void;
   hello(options: HelloOptions): Promise<MessageOf<'welcome'>>;
   /** Posts a request under a new id, unless it has one, and waits for its `ack` or `nack`. */
-  request(message: { readonly type: string; readonly id?: string }, timeoutMs?: number): Promise<Reply>;
+  request(message: RequestMessage, timeoutMs?: number): Promise<Reply>;
   send(to: Static<typeof SendTarget>, body: unknown, options?: SendOptions): Promise<Reply>;
   /** The first message of this type that fits and that no earlier call took; waits for it. */
   next<T extends MessageType>(
@@ -134,6 +142,9 @@ function clientOf(
     },
     closed,
     socket: wire.socket,
+    listen(heard) {
+      inbox.heard = heard;
+    },
     post,
     postText: wire.post,
     hello(options) {

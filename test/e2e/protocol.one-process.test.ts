@@ -1,0 +1,7 @@
+import { describe } from 'node:test';
+import { useStage } from '../harness/stage.ts';
+import { protocolEnv, protocolSuite } from './protocol.ts';
+
+describe('one process, WebSocket', () => {
+  protocolSuite(useStage({ transport: 'websocket', env: protocolEnv }));
+});

@@ -1,0 +1,65 @@
+/**
+ * Flows: several connections of one session at once, and one that takes another's place.
+ */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assertFault, type Stage, sendsAt } from '../../harness/stage.ts';
+import { joins } from './rooms.ts';
+
+export function flowsSuite(stage: Stage): void {
+  test('a flow added carries every frame as the older one does; sends go over the newest', async () => {
+    const [ann, bob] = [stage.name('ann'), stage.name('bob')];
+    const alice = await stage.open(ann);
+    const older = await stage.open(bob);
+    await sendsAt(alice, { user: bob }, 'before');
+    await older.nextBody('before');
+    const newer = await stage.resume(older, { flow: 'add' });
+    assert.equal(newer.welcome.session, older.welcome.session);
+    for (let i = 0; i < 10; i++) await sendsAt(alice, { user: bob }, i);
+    await Promise.all([older.nextBody(9), newer.nextBody(9)]);
+    const numbers = Array.from({ length: 10 }, (_, i) => i);
+    const bodies = (frames: readonly { body: unknown }[]) => frames.map((frame) => frame.body);
+    assert.deepEqual(bodies(older.frames(`u/${bob}`)), ['before', ...numbers]);
+    assert.deepEqual(bodies(newer.frames(`u/${bob}`)), numbers);
+    assertFault(await older.send({ user: ann }, 'over the older'), 'MOVED');
+    await sendsAt(newer, { user: ann }, 'over the newer');
+    assert.equal((await alice.nextBody('over the newer')).from.session, older.welcome.session);
+  });
+
+  test('when the newer flow is lost the older one goes on receiving', async () => {
+    const [ann, bob, room] = [stage.name('ann'), stage.name('bob'), stage.name('room')];
+    const alice = await stage.open(ann);
+    const older = await stage.open(bob);
+    await joins(older, room);
+    const newer = await stage.resume(older, { flow: 'add' });
+    await sendsAt(alice, { room }, 'to both');
+    await Promise.all([older.nextBody('to both'), newer.nextBody('to both')]);
+    newer.cut();
+    await sendsAt(alice, { room }, 'to the one left');
+    await older.nextBody('to the one left');
+    assert.equal(older.closing, undefined);
+  });
+
+  test('a flow that replaces closes the older one with REPLACED', async () => {
+    const bob = stage.name('bob');
+    const older = await stage.open(bob);
+    const newer = await stage.resume(older);
+    assert.equal(newer.welcome.resumed, true);
+    assert.equal((await older.next('bye')).fault, 'REPLACED');
+    const { code } = await older.closed;
+    if (stage.transport === 'websocket') assert.equal(code, 4409);
+    await sendsAt(newer, { user: bob }, 'goes on');
+    assert.equal(newer.closing, undefined);
+  });
+
+  test('another session of the same user and device is another session: both stay', async () => {
+    const [ann, bob] = [stage.name('ann'), stage.name('bob')];
+    const alice = await stage.open(ann);
+    const one = await stage.open(bob);
+    const two = await stage.open(bob);
+    assert.notEqual(one.welcome.session, two.welcome.session);
+    await sendsAt(alice, { user: bob }, 'to both');
+    await Promise.all([one.nextBody('to both'), two.nextBody('to both')]);
+  });
+}
