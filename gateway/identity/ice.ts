@@ -6,8 +6,8 @@
  *     username   <expiry, Unix seconds>:<user>
  *     credential base64(HMAC-SHA1(secret, username))
  *
- * What is not printable ASCII in a user's name is percent-encoded, since TURN servers differ in how they
- * prepare other texts (RFC 8265, RFC 4013) before they compute the key.
+ * A user's name is percent-encoded where TURN servers differ in how they prepare a text before they compute
+ * the key (RFC 8265, RFC 4013), or refuse it: coturn takes no quotes, spaces or backslashes.
  */
 
 import { createHmac } from 'node:crypto';
@@ -47,6 +47,14 @@ export function turnCredential(
   return { username, credential: createHmac('sha1', secret).update(username).digest('base64') };
 }
 
+/** Percent-encodes the bytes that a server may refuse or change: all but printable ASCII, and `" % ' \\`. */
 function asciiName(user: string): string {
-  return user.replace(/[^!-$&-~]+/g, encodeURIComponent);
+  let name = '';
+  for (const byte of Buffer.from(user)) {
+    const character = String.fromCharCode(byte);
+    name += plain.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return name;
 }
+
+const plain = /^[!#$&(-[\]-~]$/;
