@@ -6,16 +6,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import {
-  type CallEffect,
-  type CallEvent,
-  type CallState,
-  idle,
-  type Kind,
-  type Party,
-  RING_MS,
-  step,
-} from './call.ts';
+import { type CallEffect, type CallEvent, type CallState, idle, RING_MS, step } from './call.ts';
+import type { Kind, Party } from './signals.ts';
 
 const ann: Party = { user: 'ann', device: 'laptop' };
 const bob: Party = { user: 'bob', device: 'phone' };

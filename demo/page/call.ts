@@ -12,29 +12,17 @@
  * Pure. `main.ts` feeds it and carries out its effects; a device has one call at a time.
  */
 
-/** One end of a call, as the service stamps it on every frame. */
-export interface Party {
-  readonly user: string;
-  readonly device: string;
-}
-
-export interface Candidate {
-  readonly candidate: string;
-  readonly sdpMid?: string | null;
-  readonly sdpMLineIndex?: number | null;
-  readonly usernameFragment?: string | null;
-}
-
-export type Kind =
-  | 'offer'
-  | 'ringing'
-  | 'answer'
-  | 'candidate'
-  | 'reject'
-  | 'hangup'
-  /** From a device to its siblings: stop ringing. */
-  | 'answered-elsewhere'
-  | 'declined-elsewhere';
+import type { Json } from '#client/index.ts';
+import {
+  type Candidate,
+  isCandidate,
+  type Kind,
+  type Party,
+  type Received,
+  reasonOf,
+  sdpOf,
+  type Target,
+} from './signals.ts';
 
 export type Why =
   | 'hung-up'
@@ -89,21 +77,13 @@ export type CallEvent =
   | { readonly type: 'offerRefused' | 'offerWaits'; readonly call: string }
   | { readonly type: 'timeout'; readonly call: string };
 
-export interface Received {
-  readonly type: 'received';
-  readonly kind: string;
-  readonly call: string;
-  readonly from: Party;
-  readonly body: unknown;
-}
-
 export type CallEffect =
   | {
       readonly do: 'send';
       readonly kind: Kind;
       readonly call: string;
       readonly to: Target;
-      readonly body: unknown;
+      readonly body: Json;
     }
   /** Opens camera and peer connection and makes an offer: `offerReady` or `media failed` follows. */
   | { readonly do: 'makeOffer'; readonly call: string }
@@ -120,12 +100,6 @@ export type CallEffect =
   | { readonly do: 'close'; readonly call: string }
   /** `timeout` follows. */
   | { readonly do: 'wait'; readonly call: string; readonly ms: number };
-
-/** A user with all devices, or one device of it. */
-export interface Target {
-  readonly user: string;
-  readonly device?: string;
-}
 
 export type CallStep = readonly [state: CallState, effects: readonly CallEffect[]];
 
@@ -180,7 +154,7 @@ function ended(state: CallState, user: string, why: Why, ...words: readonly Call
   return [{ phase: 'idle', ended: { user, why } }, [...words, ...close]];
 }
 
-function send(kind: Kind, call: string, to: Target, body: unknown = {}): CallEffect {
+function send(kind: Kind, call: string, to: Target, body: Json = {}): CallEffect {
   return { do: 'send', kind, call, to, body };
 }
 
@@ -383,23 +357,4 @@ function isFromPeer(state: CallState, { call, from }: Received): state is CallSt
     state.peer.user === from.user &&
     state.peer.device === from.device
   );
-}
-
-// Bodies come from other people's programs.
-
-function sdpOf(body: unknown): string | undefined {
-  const sdp = fieldOf(body, 'sdp');
-  return typeof sdp === 'string' ? sdp : undefined;
-}
-
-function reasonOf(body: unknown): unknown {
-  return fieldOf(body, 'reason');
-}
-
-function isCandidate(body: unknown): body is Candidate {
-  return typeof fieldOf(body, 'candidate') === 'string';
-}
-
-function fieldOf(body: unknown, field: string): unknown {
-  return typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[field] : undefined;
 }
