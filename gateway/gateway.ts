@@ -8,29 +8,26 @@
  * as events, in the order they happened. It decides nothing that a pure core could decide.
  */
 
-import { type Appended, type Bus, BusUnavailable } from '#bus/seams.ts';
+import type { Bus } from '#bus/seams.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Random } from '#runtime/random.ts';
-import { partitionOf } from '#wire/channels.ts';
-import { type FaultCode, faultDefinition } from '#wire/faults.ts';
+import type { FaultCode } from '#wire/faults.ts';
 import type { Spread } from '#wire/messages.ts';
-import type { Attached, ControlEvent, DeliverySection, PartitionAnswer, PresenceEvent } from '#wire/nodes.ts';
-import { volatileSubject } from '#wire/subjects.ts';
+import { createArrivals } from './arrivals.ts';
 import type { GatewayConfig } from './config.ts';
 import { createDelivery } from './delivery/delivery.ts';
 import type { Subscription } from './delivery/subscription.ts';
-import { createMeters } from './door/meters.ts';
-import { handOverOrder } from './drain.ts';
-import { FlowRecord } from './flow-record.ts';
+import { handedOver } from './drain.ts';
+import { createErrands } from './errands.ts';
+import type { FlowRecord } from './flow-record.ts';
+import { createFlowTable } from './flow-table.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import { gatewayPolicy, meterPace, sessionLimits, traceparents } from './policy.ts';
+import { gatewayPolicy, sessionLimits, traceparents } from './policy.ts';
 import { createRouterClient } from './router-client/router-client.ts';
 import type {
-  Attachment,
   Authenticator,
   Credential,
-  DeliveredFrame,
   Dialect,
   DialectEffect,
   DialectEvent,
@@ -70,8 +67,6 @@ export interface Gateway {
   stop(): void;
 }
 
-const AGAIN_MS = 200;
-
 export function createGateway(deps: GatewayDeps): Gateway {
   const { bus, clock, config, log, metrics, authenticator, revocations, iceServers } = deps;
   const gateway = deps.random.id();
@@ -79,22 +74,32 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const limits = sessionLimits(config, policy);
   const spread: Spread = { gatewayMs: config.SPREAD_GATEWAY_MS, fleetMs: config.SPREAD_FLEET_MS };
   const traceparent = traceparents(deps.random);
-  const flows = new Map<number, FlowRecord>();
+  const flows = createFlowTable({ clock, config, metrics, sayClosing, ended });
   /** Sessions that asked to be told of absent targets. */
   const askers = new Map<string, FlowRecord>();
-  const users = createMeters(
-    meterPace(config.GATEWAY_USER_MESSAGES_PER_SECOND, config.GATEWAY_USER_MESSAGES_BURST),
-  );
-  const addresses = createMeters(
-    meterPace(config.GATEWAY_ADDRESS_MESSAGES_PER_SECOND, config.GATEWAY_ADDRESS_MESSAGES_BURST),
-  );
-  const sessionsOpen = { count: 0 };
+  let sessionsOpen = 0;
   let draining = false;
+  /** Once every partition's owner knew this gateway; a bus that goes away later does not make it unready. */
+  let introduced = false;
 
+  const arrivals = createArrivals({
+    flows,
+    clock,
+    metrics,
+    delivery: () => delivery,
+    asker: (session) => askers.get(session),
+    feed,
+    tell,
+  });
   const transport = deps.transport({ admit, opened, received, drained, closed });
   const delivery = createDelivery({
     log: bus.log,
-    events: { frame, standing, gap, ready, writable, stalled: (sub) => routers.attachAgain(sub) },
+    events: {
+      ...arrivals,
+      ready: flows.ready,
+      writable: flows.writable,
+      stalled: (sub) => routers.attachAgain(sub),
+    },
     metrics: {
       frames: metrics.frames,
       expired: metrics.expired,
@@ -109,32 +114,23 @@ export function createGateway(deps: GatewayDeps): Gateway {
     post: bus.post,
     leases: bus.leases,
     clock,
-    events: { announce: delivery.announce, attached, section },
+    events: { ...arrivals, announce: delivery.announce },
     metrics: { announcements: metrics.announcements, faults: metrics.nodeFaults },
   });
+
+  const retryAfterMs = config.GATEWAY_RETRY_MS;
+  const errands = createErrands({ bus, clock, metrics, iceServers, routers, retryAfterMs, feed });
 
   // The transport's side.
 
   function admit(opening: Opening): FaultCode | undefined {
-    const fault = admissionFault(opening);
+    const fault = draining ? 'GOING_AWAY' : flows.admissionFault(opening);
     if (fault !== undefined) metrics.faults.inc({ fault });
     return fault;
   }
 
-  function admissionFault(opening: Opening): FaultCode | undefined {
-    if (draining) return 'GOING_AWAY';
-    if (flows.size >= config.GATEWAY_FLOWS_MAX) return 'BUSY';
-    return addresses.flowsOf(opening.address) >= config.GATEWAY_FLOWS_PER_ADDRESS_MAX
-      ? 'TOO_MANY_FLOWS'
-      : undefined;
-  }
-
   function opened(flow: Flow, dialect: Dialect): void {
-    const record = new FlowRecord(flow, dialect);
-    flows.set(flow.number, record);
-    addresses.flowOpened(flow.opening.address);
-    metrics.connections.inc({ dialect: dialect.name });
-    record.heardAtMs = clock.monotonicMs();
+    const record = flows.add(flow, dialect);
     const [state, effects] = dialect.open(flow.opening, clock.nowMs());
     record.state = state;
     carryOut(record, effects);
@@ -149,14 +145,14 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   function drained(flow: Flow): void {
     const record = flows.get(flow.number);
-    if (record !== undefined) wake(record, true);
+    if (record !== undefined) flows.wake(record, true);
   }
 
   function closed(flow: Flow, fault: FaultCode | undefined): void {
     const record = flows.get(flow.number);
     if (record === undefined) return;
-    if (fault !== undefined && !record.ended) metrics.faults.inc({ fault });
-    end(record, false);
+    if (fault !== undefined) metrics.faults.inc({ fault });
+    flows.end(record, false);
   }
 
   // The dialect's side.
@@ -174,7 +170,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   function carryOutOne(record: FlowRecord, effect: DialectEffect): void {
     switch (effect.kind) {
       case 'send':
-        return send(record, effect.data);
+        return flows.send(record, effect.data);
       case 'authenticate':
         return authenticate(effect.credential, (who) => authenticated(record, who));
       case 'open':
@@ -184,38 +180,18 @@ export function createGateway(deps: GatewayDeps): Gateway {
       case 'fault':
         return metrics.faults.inc({ fault: effect.fault });
       case 'timer':
-        return setTimer(record, effect.name, effect.afterMs);
+        return flows.setTimer(record, effect.name, effect.afterMs, () =>
+          tell(record, { kind: 'timer', name: effect.name }),
+        );
       case 'close':
-        metrics.faults.inc({ fault: effect.fault });
-        return close(record, effect.fault);
+        return flows.fail(record, effect.fault);
       case 'leave':
-        end(record, true);
+        flows.end(record, true);
         return record.flow.close('BYE');
     }
   }
 
-  function send(record: FlowRecord, data: string | Uint8Array): void {
-    record.flow.send(data);
-    if (record.flow.unsentBytes() <= config.GATEWAY_OUTBOX_BYTES_MAX) return;
-    metrics.faults.inc({ fault: 'SLOW_CONSUMER' });
-    close(record, 'SLOW_CONSUMER');
-  }
-
-  function setTimer(record: FlowRecord, name: string, afterMs: number | undefined): void {
-    record.timers ??= new Map();
-    record.timers.get(name)?.();
-    record.timers.delete(name);
-    if (afterMs === undefined) return;
-    const cancel = clock.after(afterMs, () => {
-      record.timers?.delete(name);
-      if (!record.ended) tell(record, { kind: 'timer', name });
-    });
-    record.timers.set(name, cancel);
-  }
-
-  /** Says why in the dialect's words, then closes. */
-  function close(record: FlowRecord, fault: FaultCode, spreadMs = spreadAfter(fault, spread)): void {
-    if (record.ended) return;
+  function sayClosing(record: FlowRecord, fault: FaultCode, spreadMs: number): void {
     const [state, effects] = record.dialect.step(
       record.state,
       { kind: 'closing', fault, spreadMs },
@@ -223,25 +199,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
     );
     record.state = state;
     for (const effect of effects) if (effect.kind === 'send') record.flow.send(effect.data);
-    end(record, false);
-    record.flow.close(fault);
   }
 
   /** Takes the flow out of everything. The routers learn whether the session left or was lost. */
-  function end(record: FlowRecord, left: boolean): void {
-    if (flows.get(record.flow.number) !== record) return;
-    record.ended = true;
-    flows.delete(record.flow.number);
+  function ended(record: FlowRecord, left: boolean): void {
     for (const sub of record.subscriptions) detach(sub, left);
     record.subscriptions = [];
-    for (const cancel of record.timers?.values() ?? []) cancel();
-    wake(record, false);
-    metrics.connections.dec({ dialect: record.dialect.name });
-    addresses.flowClosed(record.flow.opening.address);
     const { session } = record;
     if (session === undefined) return;
-    users.flowClosed(session.user);
-    if (session.opening === 0) sessionsOpen.count -= 1;
+    if (session.opening === 0) sessionsOpen -= 1;
     if (askers.get(session.id) === record) askers.delete(session.id);
     log.debug({ event: 'session.ended', session: session.id, left }, 'flow of a session ended');
   }
@@ -258,10 +224,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   function authenticated(record: FlowRecord, who: Identity | FaultCode): void {
     if (record.ended) return;
-    if (typeof who === 'string') {
-      metrics.faults.inc({ fault: who });
-      return close(record, who);
-    }
+    if (typeof who === 'string') return flows.fail(record, who);
     record.identity = who;
     tell(record, { kind: 'authenticated', user: who.user });
   }
@@ -272,20 +235,17 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const id = identity.resumes?.session ?? deps.random.id();
     const device = identity.resumes?.device ?? effect.device ?? deps.random.id();
     record.session = new Session(record.flow.number, identity, id, device, effect.mode);
-    users.flowOpened(identity.user);
+    flows.sessionOpened(identity.user);
     feed(record, { kind: 'open', cursors: effect.cursors });
     tellWaiting(record);
   }
 
   /** Until its session stands, the client is told that it waits. */
   function tellWaiting(record: FlowRecord): void {
-    const cancel = clock.after(WAIT_TOLD_MS, () => {
-      if (record.ended || record.session?.opening === 0) return;
+    flows.setTimer(record, WAITING, WAIT_TOLD_MS, () => {
       tell(record, { kind: 'waiting', etaMs: WAIT_TOLD_MS, ahead: 0 });
       tellWaiting(record);
     });
-    record.timers ??= new Map();
-    record.timers.set(WAITING, cancel);
   }
 
   // The session's side.
@@ -295,8 +255,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     if (session === undefined) return;
     metrics.requests.inc({ op: asked.op });
     if (asked.op === 'send') noteSend(record, asked);
-    const nowMs = clock.monotonicMs();
-    const early = users.metered(session.user, nowMs) || addresses.metered(record.flow.opening.address, nowMs);
+    const early = flows.tooEarlyMs(record, session.user);
     if (early > 0) {
       return carryOutSession(
         record,
@@ -338,12 +297,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
       case 'welcome':
         return welcome(record);
       case 'append':
-        return append(record, effect);
-      case 'publish': {
-        metrics.published.inc();
-        const subject = volatileSubject(partitionOf(effect.channel, bus.log.partitions), effect.channel);
-        return void bus.post.publish(subject, effect.data);
-      }
+        return errands.append(record, effect);
+      case 'publish':
+        return errands.publish(effect);
       case 'answer':
         return tell(record, { kind: 'answered', id: effect.id, answer: effect.answer });
       case 'forget':
@@ -361,42 +317,24 @@ export function createGateway(deps: GatewayDeps): Gateway {
         return tell(record, { kind: 'renewed', ...sealed });
       }
       case 'state':
-        return setPresence(record, effect.state);
+        return errands.setPresence(record, effect.state);
       case 'members':
-        return members(record, effect.id, effect.channel);
-      case 'ice': {
-        const servers = iceServers.iceServersFor(record.session!.user);
-        const answer = servers === undefined ? iceUnavailable : { ok: true as const, ...servers };
-        return feed(record, { kind: 'served', id: effect.id, answer });
-      }
+        return errands.members(record, effect.id, effect.channel);
+      case 'ice':
+        return errands.ice(record, effect.id);
       case 'fault':
         return metrics.faults.inc({ fault: effect.fault });
       case 'close':
-        return close(record, effect.fault);
+        return flows.close(record, effect.fault, 0);
     }
-  }
-
-  function append(record: FlowRecord, effect: Extract<SessionEffect, { kind: 'append' }>): void {
-    const { channel, id, messageId, data, ttlMs } = effect;
-    const partition = partitionOf(channel, bus.log.partitions);
-    const startMs = clock.monotonicMs();
-    const answered = (outcome: Appended): void => {
-      metrics.appended.inc({ outcome: outcome.kind });
-      if (outcome.kind === 'stored') metrics.appendSeconds.observe((clock.monotonicMs() - startMs) / 1000);
-      feed(record, { kind: 'appended', channel, id, outcome });
-    };
-    const write = () => bus.log.append({ partition, channel, messageId, data, ttlMs }, answered);
-    if (effect.again) clock.after(AGAIN_MS, write);
-    else write();
   }
 
   function welcome(record: FlowRecord): void {
     const session = record.session!;
     const sealed = authenticator.seal(session.identity, session.id, session.device);
-    sessionsOpen.count += 1;
+    sessionsOpen += 1;
     metrics.opened.inc({ how: session.resumed ? 'resumed' : 'fresh' });
-    record.timers?.get(WAITING)?.();
-    record.timers = undefined;
+    flows.setTimer(record, WAITING, undefined, () => undefined);
     const { user, device, resumed, cursors } = session;
     const pingMs = config.GATEWAY_PING_MS;
     tell(record, {
@@ -405,29 +343,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     });
     session.cursors = [];
     log.debug({ event: 'session.opened', session: session.id, resumed }, 'session opened');
-    wake(record, true);
-  }
-
-  function setPresence(record: FlowRecord, state: string): void {
-    record.presence = state;
-    for (const sub of record.subscriptions) {
-      if (sub.watch) continue;
-      sub.state = state;
-      routers.setState(sub);
-    }
-  }
-
-  function members(record: FlowRecord, id: string, channel: string): void {
-    routers.members(channel).then(
-      ({ members: present, truncated }) =>
-        feed(record, { kind: 'served', id, answer: { ok: true, members: present, truncated } }),
-      (error) => {
-        if (!(error instanceof BusUnavailable)) throw error;
-        metrics.faults.inc({ fault: 'UNAVAILABLE' });
-        const retryAfterMs = config.GATEWAY_RETRY_MS;
-        feed(record, { kind: 'served', id, answer: { ok: false, fault: 'UNAVAILABLE', retryAfterMs } });
-      },
-    );
+    flows.wake(record, true);
   }
 
   // Attaching.
@@ -452,124 +368,20 @@ export function createGateway(deps: GatewayDeps): Gateway {
     routers.detach(sub, left);
   }
 
-  function attached(
-    attachment: Attachment,
-    answer: Extract<PartitionAnswer, { term: number }>,
-    item: Attached,
-  ): void {
-    const sub = attachment as Subscription;
-    const record = flows.get(sub.flow);
-    if (record === undefined || sub.phase === 'gone') return;
-    if (item.fault !== undefined) {
-      metrics.faults.inc({ fault: item.fault });
-      return feed(record, { kind: 'attachRefused', fault: item.fault });
-    }
-    if (item.order !== undefined) sub.order = item.order;
-    if (item.state !== undefined) keptPresence(record, item.state);
-    if (item.superseded !== undefined) feed(record, { kind: 'superseded', mode: item.superseded });
-    const { epoch, head, floor } = answer;
-    if (!record.ended) delivery.attached(sub, { epoch, head, floor, last: item.last });
-  }
-
-  /** A resumed session keeps the presence state it had. */
-  function keptPresence(record: FlowRecord, state: string): void {
-    if (record.presence !== undefined) return;
-    record.presence = state;
-    for (const sub of record.subscriptions) if (!sub.watch) sub.state = state;
-  }
-
-  // Delivering.
-
-  function section(arrived: DeliverySection, epoch: string, envelopes: Uint8Array, offset: number): number {
-    const end = delivery.deliver(arrived, epoch, envelopes, offset);
-    for (const event of arrived.presence ?? []) presenceChanged(event);
-    for (const event of arrived.control ?? []) controlled(event);
-    return end;
-  }
-
-  function frame(flow: number, delivered: DeliveredFrame): void {
-    const record = flows.get(flow);
-    if (record === undefined) return;
-    if (delivered.header.call !== undefined) record.callAtMs = clock.monotonicMs();
-    tell(record, { kind: 'frame', frame: delivered });
-  }
-
-  function standing(sub: Subscription, cursor: { channel: string; epoch: string; position: number }): void {
-    const record = flows.get(sub.flow);
-    if (record !== undefined)
-      feed(record, { kind: 'attached', channel: sub.channel, watch: sub.watch, cursor });
-  }
-
-  function gap(
-    sub: Subscription,
-    { epoch, from, to }: { epoch: string; from: number; to: number },
-    ahead: boolean,
-  ): void {
-    metrics.gaps.inc();
-    if (ahead) metrics.faults.inc({ fault: 'CURSOR_AHEAD' });
-    const record = flows.get(sub.flow);
-    if (record !== undefined) tell(record, { kind: 'gap', channel: sub.channel, epoch, from, to });
-  }
-
-  function presenceChanged({ channel, full, more, present, gone }: PresenceEvent): void {
-    const event = {
-      kind: 'presence',
-      channel,
-      full: full === true,
-      more: more === true,
-      present,
-      gone,
-    } as const;
-    for (const sub of delivery.subscriptionsOf(channel)) {
-      const record = sub.watch ? flows.get(sub.flow) : undefined;
-      if (record !== undefined) tell(record, event);
-    }
-  }
-
-  function controlled(event: ControlEvent): void {
-    const record = event.kind === 'superseded' ? flows.get(event.flow) : askers.get(event.session);
-    if (record?.session?.id !== event.session) return;
-    if (event.kind === 'superseded') feed(record, { kind: 'superseded', mode: event.mode });
-    else tell(record, { kind: 'unreachable', id: event.id });
-  }
-
-  function ready(flow: number): boolean {
-    const record = flows.get(flow);
-    return record?.session?.opening === 0 && record.flow.unsentBytes() * 2 <= config.GATEWAY_OUTBOX_BYTES_MAX;
-  }
-
-  function writable(flow: number): Promise<boolean> {
-    const record = flows.get(flow);
-    if (record === undefined) return Promise.resolve(false);
-    if (ready(flow)) return Promise.resolve(true);
-    return new Promise((resolve) => {
-      record.waiters ??= [];
-      record.waiters.push(resolve);
-    });
-  }
-
-  function wake(record: FlowRecord, open: boolean): void {
-    if (record.waiters === undefined || (open && !ready(record.flow.number))) return;
-    const { waiters } = record;
-    record.waiters = undefined;
-    for (const waiter of waiters) waiter(open);
-  }
-
   // The life of the gateway.
 
   function everySecond(): void {
-    metrics.sessions.set(sessionsOpen.count);
+    metrics.sessions.set(sessionsOpen);
     metrics.partitionsRegistered.set(routers.registered());
     metrics.busUp.set(bus.post.connected ? 1 : 0);
-    for (const record of flows.values()) feed(record, { kind: 'second' });
+    for (const record of flows.all()) feed(record, { kind: 'second' });
   }
 
   function dropRevoked(): void {
-    for (const record of flows.values()) {
+    for (const record of flows.all()) {
       if (record.session === undefined || !revocations.revoked(record.session.identity, record.session.id))
         continue;
-      metrics.faults.inc({ fault: 'REVOKED' });
-      close(record, 'REVOKED');
+      flows.fail(record, 'REVOKED');
     }
   }
 
@@ -585,25 +397,22 @@ export function createGateway(deps: GatewayDeps): Gateway {
     },
     notReady() {
       if (draining) return 'draining';
+      introduced ||= routers.registered() === bus.log.partitions;
+      if (!introduced) return 'not every partition has a router that knows this gateway yet';
       if (flows.size >= config.GATEWAY_FLOWS_MAX) return 'full';
       return undefined;
     },
     async drain() {
       draining = true;
       transport.stopListening();
-      const order = handOverOrder([...flows.values()], clock.monotonicMs());
-      const paceMs = config.GATEWAY_DRAIN_MS / Math.max(1, order.length);
-      const startMs = clock.monotonicMs();
-      for (const [index, record] of order.entries()) {
-        const lateMs = clock.monotonicMs() - startMs - index * paceMs;
-        if (lateMs < -1) await new Promise<void>((resolve) => clock.after(-lateMs, resolve));
-        close(record, 'GOING_AWAY', HAND_OVER_SPREAD_MS);
-      }
-      log.info({ event: 'gateway.drained', sessions: order.length }, 'all sessions handed over');
+      const sessions = await handedOver([...flows.all()], clock, config.GATEWAY_DRAIN_MS, (record) =>
+        flows.close(record, 'GOING_AWAY', HAND_OVER_SPREAD_MS),
+      );
+      log.info({ event: 'gateway.drained', sessions }, 'all sessions handed over');
     },
     stop() {
       cancelSecond?.();
-      for (const record of [...flows.values()]) close(record, 'GOING_AWAY');
+      for (const record of [...flows.all()]) flows.close(record, 'GOING_AWAY', spread.gatewayMs);
       routers.flush();
       routers.stop();
       transport.close();
@@ -617,9 +426,3 @@ const WAITING = ' waiting';
 const WAIT_TOLD_MS = 1_000;
 /** A session handed over comes back within this time; the pace of the hand-over spreads them. */
 const HAND_OVER_SPREAD_MS = 1_000;
-
-const iceUnavailable = { ok: false, fault: 'ICE_UNAVAILABLE' } as const;
-
-function spreadAfter(fault: FaultCode, spread: Spread): number {
-  return faultDefinition(fault).retry === 'later' ? spread.gatewayMs : 0;
-}

@@ -1,0 +1,80 @@
+/**
+ * Errands: what a session asks of the log, the routers and the ICE servers; each result comes back as an event.
+ *
+ * The hub sends them off; nothing here decides anything.
+ */
+
+import { type Appended, type Bus, BusUnavailable } from '#bus/seams.ts';
+import type { Clock } from '#runtime/clock.ts';
+import { type Channel, partitionOf } from '#wire/channels.ts';
+import { volatileSubject } from '#wire/subjects.ts';
+import type { FlowRecord } from './flow-record.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import type { RouterClient } from './router-client/router-client.ts';
+import type { IceServers } from './seams.ts';
+import type { SessionEffect, SessionEvent } from './session/record.ts';
+
+export interface ErrandDeps {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly metrics: GatewayMetrics;
+  readonly iceServers: IceServers;
+  readonly routers: Pick<RouterClient, 'members' | 'setState'>;
+  readonly retryAfterMs: number;
+  feed(record: FlowRecord, event: SessionEvent): void;
+}
+
+/** An append that got no answer is repeated after so long. */
+const AGAIN_MS = 200;
+
+export function createErrands({ bus, clock, metrics, iceServers, routers, retryAfterMs, feed }: ErrandDeps) {
+  function append(record: FlowRecord, effect: Extract<SessionEffect, { kind: 'append' }>): void {
+    const { channel, id, messageId, data, ttlMs } = effect;
+    const partition = partitionOf(channel, bus.log.partitions);
+    const startMs = clock.monotonicMs();
+    const answered = (outcome: Appended): void => {
+      metrics.appended.inc({ outcome: outcome.kind });
+      if (outcome.kind === 'stored') metrics.appendSeconds.observe((clock.monotonicMs() - startMs) / 1000);
+      feed(record, { kind: 'appended', channel, id, outcome });
+    };
+    const write = () => bus.log.append({ partition, channel, messageId, data, ttlMs }, answered);
+    if (effect.again) clock.after(AGAIN_MS, write);
+    else write();
+  }
+
+  function publish({ channel, data }: Extract<SessionEffect, { kind: 'publish' }>): void {
+    metrics.published.inc();
+    bus.post.publish(volatileSubject(partitionOf(channel, bus.log.partitions), channel), data);
+  }
+
+  function setPresence(record: FlowRecord, state: string): void {
+    record.presence = state;
+    for (const sub of record.subscriptions) {
+      if (sub.watch) continue;
+      sub.state = state;
+      routers.setState(sub);
+    }
+  }
+
+  function members(record: FlowRecord, id: string, channel: Channel): void {
+    routers.members(channel).then(
+      ({ members: present, truncated }) =>
+        feed(record, { kind: 'served', id, answer: { ok: true, members: present, truncated } }),
+      (error) => {
+        if (!(error instanceof BusUnavailable)) throw error;
+        metrics.faults.inc({ fault: 'UNAVAILABLE' });
+        feed(record, { kind: 'served', id, answer: { ok: false, fault: 'UNAVAILABLE', retryAfterMs } });
+      },
+    );
+  }
+
+  function ice(record: FlowRecord, id: string): void {
+    const servers = iceServers.iceServersFor(record.session!.user);
+    const answer = servers === undefined ? iceUnavailable : { ok: true as const, ...servers };
+    feed(record, { kind: 'served', id, answer });
+  }
+
+  return { append, publish, setPresence, members, ice };
+}
+
+const iceUnavailable = { ok: false, fault: 'ICE_UNAVAILABLE' } as const;
