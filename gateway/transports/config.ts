@@ -111,6 +111,7 @@ export function webTransportOptions(config: TransportConfig, unsentBytesMax: num
   };
 }
 
-function isLoopback(host: string): boolean {
+/** Whether only this machine can come to an address that is listened on. */
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }

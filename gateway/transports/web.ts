@@ -34,8 +34,9 @@ export interface WebDialects {
   readonly poll: Dialect | undefined;
 }
 
-/** Something else to GET on the same port. */
+/** Something else to GET on the same port, or to POST: then its answer hangs on the query, as no body is read. */
 export interface Page {
+  readonly method?: 'get' | 'post';
   readonly path: string;
   readonly answer: (visitor: { readonly opening: Opening; readonly query: string }) => HttpAnswer;
 }
@@ -83,7 +84,7 @@ export function createWebTransport(
   }
 
   function servePage(app: TemplatedApp, page: Page): void {
-    app.get(page.path, (response, request) => {
+    app[page.method ?? 'get'](page.path, (response, request) => {
       const { opening, viaProxyProtocol } = reception(response, request, 'poll');
       const answer = page.answer({ opening, query: request.getQuery() });
       new Exchange(response, deps.clock, viaProxyProtocol).answer(answer);
