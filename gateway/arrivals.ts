@@ -20,6 +20,8 @@ export interface ArrivalDeps {
   readonly flows: FlowTable;
   readonly clock: Clock;
   readonly metrics: GatewayMetrics;
+  /** The time of the log, in which frames are stamped. */
+  logNowMs(): number;
   delivery(): Delivery;
   /** The flow of a session that asked to be told of absent targets. */
   asker(session: string): FlowRecord | undefined;
@@ -27,7 +29,21 @@ export interface ArrivalDeps {
   tell(record: FlowRecord, event: DialectEvent): void;
 }
 
-export function createArrivals({ flows, clock, metrics, delivery, asker, feed, tell }: ArrivalDeps) {
+/** Of so many frames the delivery time of one is measured: a histogram costs as much as the rest of a hand-over. */
+const DELIVERY_SAMPLE = 16;
+
+export function createArrivals({
+  flows,
+  clock,
+  metrics,
+  logNowMs,
+  delivery,
+  asker,
+  feed,
+  tell,
+}: ArrivalDeps) {
+  let framesSeen = 0;
+
   function attached(
     attachment: Attachment,
     answer: Extract<PartitionAnswer, { term: number }>,
@@ -66,6 +82,9 @@ export function createArrivals({ flows, clock, metrics, delivery, asker, feed, t
     if (record === undefined) return;
     if (delivered.header.call !== undefined) record.callAtMs = clock.monotonicMs();
     tell(record, { kind: 'frame', frame: delivered });
+    if (++framesSeen % DELIVERY_SAMPLE === 0) {
+      metrics.deliverySeconds.observe(Math.max(0, logNowMs() - delivered.header.at) / 1000);
+    }
   }
 
   function standing(sub: Subscription, cursor: Cursor): void {
@@ -90,7 +109,7 @@ export function createArrivals({ flows, clock, metrics, delivery, asker, feed, t
       present,
       gone,
     } as const;
-    for (const sub of delivery().subscriptionsOf(channel)) {
+    for (const sub of [...delivery().subscriptionsOf(channel)]) {
       const record = sub.watch ? flows.get(sub.flow) : undefined;
       if (record !== undefined) tell(record, event);
     }

@@ -86,6 +86,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     flows,
     clock,
     metrics,
+    logNowMs: bus.log.nowMs,
     delivery: () => delivery,
     asker: (session) => askers.get(session),
     feed,

@@ -65,7 +65,7 @@ export function createGatewayMetrics(register: Registry) {
     }),
     deliverySeconds: new Histogram({
       name: 'gateway_delivery_seconds',
-      help: 'From a frame stored in the log to its bytes handed to the socket, by the clock of the log.',
+      help: 'From a frame stamped at its sender’s gateway to its bytes handed to the socket here, by the clock of the log; of one frame in 16.',
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
       registers,
     }),
