@@ -300,13 +300,16 @@ export const PollRequest = Type.Object(
   },
   {
     description:
-      'One poll. A gateway that does not know the flow, or that has another turn, opens it anew from `resume` and `cursors`.',
+      'One poll. A gateway that does not know the flow opens it anew from `resume` and `cursors`; one that knows it, and whose last answer was not received, gives that answer again.',
   },
 );
 export type PollRequest = Static<typeof PollRequest>;
 export const PollAnswer = Type.Object({
   flow: Type.String(),
-  turn: Type.Integer(),
+  turn: Type.Integer({
+    description:
+      'Grows by one with each answer that has messages. An answer of the same flow whose turn is not above the last one received repeats its messages: drop them.',
+  }),
   messages: Type.Array(Type.Unknown()),
 });
 export type PollAnswer = Static<typeof PollAnswer>;
