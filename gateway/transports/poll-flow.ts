@@ -2,8 +2,9 @@
  * Poll flow: one flow made of many long polls, which come one after another.
  *
  * Its messages queue up until a poll stands there to be answered. An answer with messages takes the next
- * *turn*; an empty one repeats the last, since nothing is lost with it. A client that names another turn
- * than the last one missed an answer, and has to open a new flow from its cursors (`poll.ts`).
+ * *turn*, and is kept until a poll names it; a poll that names the turn before has missed it, or crossed it on
+ * the way, and gets the same answer again, which a client that has had it drops by its turn. So nothing is lost
+ * or taken twice while the client stays with this gateway. An empty answer repeats the last turn.
  *
  * What a client sends before its `welcome` is kept until then, so that one poll may bring `hello` and more.
  */
@@ -47,6 +48,8 @@ export class PollFlow implements Flow {
   private readonly deps: PollFlowDeps;
   private queue: string[];
   private queuedBytes: number;
+  /** The body of the last answer with messages, until a poll names its turn. */
+  private unconfirmed: string | undefined;
   private standing: Standing | undefined;
   /** Of the timer that runs: to hold the poll that stands, or to linger until the next. */
   private cancelTimer: Cancel | undefined;
@@ -55,6 +58,7 @@ export class PollFlow implements Flow {
   private kept: Uint8Array[] | undefined;
   private keptBytes: number;
   private welcomed: boolean;
+  /** What the hub closed it for; known until nobody asks any more, so that whoever does is told. */
   private closedFor: FaultCode | undefined;
   private over: boolean;
 
@@ -67,6 +71,7 @@ export class PollFlow implements Flow {
     this.deps = deps;
     this.queue = [];
     this.queuedBytes = 0;
+    this.unconfirmed = undefined;
     this.standing = undefined;
     this.cancelTimer = undefined;
     this.answerDue = false;
@@ -105,13 +110,16 @@ export class PollFlow implements Flow {
 
   // What the client does.
 
-  /** The next poll of the flow. One that still stands is answered without messages. */
-  poll(exchange: Exchange, headers: Headers): void {
-    this.answer([]);
-    this.standing = { exchange, headers };
-    exchange.abandoned = () => this.left(exchange);
-    this.restartTimer(this.options.pollHoldMs, () => this.held());
-    if (this.queue.length > 0 || this.closedFor !== undefined) this.answerSoon();
+  /** A poll that names `turn`. One that still stands is answered without messages by the next. */
+  poll(turn: number, exchange: Exchange, headers: Headers): void {
+    if (turn === this.turn) this.stand(exchange, headers);
+    else if (turn === this.turn - 1 && this.unconfirmed !== undefined) {
+      exchange.answer(jsonAnswer(this.unconfirmed, headers), this.deps.movesOn());
+      this.linger();
+    } else {
+      // A younger poll, which named a later turn, overtook this one.
+      exchange.answer(jsonAnswer(this.bodyOf([]), headers), this.deps.movesOn());
+    }
   }
 
   /** Hands the hub a message at once. */
@@ -132,12 +140,25 @@ export class PollFlow implements Flow {
     return true;
   }
 
-  /** Its client has gone on with a new flow, or the transport closes. */
-  abandon(fault: FaultCode | undefined): void {
+  /** Nobody comes any more, or the client begins anew. */
+  end(fault: FaultCode | undefined): void {
     if (this.over) return;
     this.answer([]);
-    this.finish();
+    this.over = true;
+    this.cancelTimer?.();
+    this.queue = [];
+    this.queuedBytes = 0;
+    this.deps.forget(this);
     if (this.closedFor === undefined) this.deps.events.closed(this, fault);
+  }
+
+  private stand(exchange: Exchange, headers: Headers): void {
+    this.unconfirmed = undefined;
+    this.answer([]);
+    this.standing = { exchange, headers };
+    exchange.abandoned = () => this.left(exchange);
+    this.restartTimer(this.options.pollHoldMs, () => this.answer([]));
+    if (this.queue.length > 0 || this.closedFor !== undefined) this.answerSoon();
   }
 
   private release(): void {
@@ -146,68 +167,66 @@ export class PollFlow implements Flow {
     for (const message of messages) this.receive(message);
   }
 
+  /** Later in this turn of the loop, so that one answer takes everything that is sent in it. */
   private answerSoon(): void {
     if (this.standing === undefined || this.answerDue) return;
     this.answerDue = true;
     this.deps.clock.soon(() => {
       this.answerDue = false;
-      if (this.standing !== undefined) this.answerWithQueue();
+      if (this.standing === undefined || this.over) return;
+      if (this.closedFor !== undefined && !(this.welcomed && this.queue.length > 0))
+        this.refuse(this.closedFor);
+      else this.answer(this.takeQueue());
     });
   }
 
-  private answerWithQueue(): void {
-    if (this.closedFor !== undefined && !this.welcomed) {
-      // No session stood yet, so the fault is that of the request.
-      this.standing?.exchange.answer(faultAnswer(this.closedFor, this.standing.headers));
-      this.finish();
-      return;
-    }
+  private takeQueue(): readonly string[] {
     const messages = this.queue;
     this.queue = [];
     this.queuedBytes = 0;
-    if (messages.length > 0) this.turn += 1;
-    this.answer(messages);
-    if (this.closedFor !== undefined) this.finish();
-    else this.deps.events.drained(this);
-  }
-
-  private held(): void {
-    this.answer([]);
+    return messages;
   }
 
   private answer(messages: readonly string[]): void {
     const { standing } = this;
     if (standing === undefined) return;
-    this.standing = undefined;
-    standing.exchange.abandoned = undefined;
-    const body = `{"flow":"${this.id}","turn":${this.turn},"messages":[${messages.join(',')}]}`;
+    this.leave(standing);
+    if (messages.length > 0) this.turn += 1;
+    const body = this.bodyOf(messages);
+    if (messages.length > 0) this.unconfirmed = body;
     standing.exchange.answer(jsonAnswer(body, standing.headers), this.deps.movesOn());
-    this.linger();
+    if (messages.length > 0 && this.closedFor === undefined) this.deps.events.drained(this);
+  }
+
+  /** Where no session stood, or its last words have been said, the fault is that of the request. */
+  private refuse(fault: FaultCode): void {
+    const { standing } = this;
+    if (standing === undefined) return;
+    this.leave(standing);
+    standing.exchange.answer(faultAnswer(fault, standing.headers), this.deps.movesOn());
+  }
+
+  private bodyOf(messages: readonly string[]): string {
+    return `{"flow":"${this.id}","turn":${this.turn},"messages":[${messages.join(',')}]}`;
   }
 
   /** The client went away from a poll before it was answered; it may come back with another. */
   private left(exchange: Exchange): void {
-    if (this.standing?.exchange !== exchange) return;
+    if (this.standing?.exchange === exchange) this.leave(this.standing);
+  }
+
+  private leave({ exchange }: Standing): void {
+    exchange.abandoned = undefined;
     this.standing = undefined;
     this.linger();
   }
 
   private linger(): void {
-    this.restartTimer(this.options.pollLingerMs, () => this.abandon('SILENT'));
+    this.restartTimer(this.options.pollLingerMs, () => this.end('SILENT'));
   }
 
   private restartTimer(ms: number, act: () => void): void {
     this.cancelTimer?.();
     this.cancelTimer = this.deps.clock.after(ms, act);
-  }
-
-  private finish(): void {
-    this.over = true;
-    this.cancelTimer?.();
-    this.queue = [];
-    this.queuedBytes = 0;
-    this.kept = undefined;
-    this.standing = undefined;
-    this.deps.forget(this);
   }
 }

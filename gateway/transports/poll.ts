@@ -1,12 +1,12 @@
 /**
  * Long poll: flows for clients that cannot hold a WebSocket; the messages of a flow in arrays, by POST.
  *
- * Any gateway may answer a poll. One that knows the flow, and whose last turn the client has seen, goes on with
- * it. Any other opens a new flow that takes the place of the old one, from the resume token and the cursors that
+ * Any gateway may answer a poll. One that knows the flow goes on with it (`poll-flow.ts` counts the turns). Any
+ * other opens a new flow that takes the place of the old one, from the resume token and the cursors that
  * the poll carries. Then acks may have been lost on the way: the client repeats what was not acknowledged
  * under the same ids, and what it missed comes again from its cursors.
  *
- * The polls of a flow are counted in `poll-flow.ts`; the schemas are `PollRequest` and `PollAnswer`.
+ * The schemas are `PollRequest` and `PollAnswer`.
  */
 
 import { Compile } from 'typebox/compile';
@@ -29,8 +29,8 @@ export interface PollDeps {
   readonly random: Random;
   readonly reception: Reception;
   readonly flowNumber: () => number;
-  /** Counts what was refused before a flow stood. */
-  readonly refused: (fault: FaultCode, transport: Opening['transport']) => void;
+  /** Counts what the transport refused before a flow stood; what `admit` refuses is the hub's to count. */
+  readonly refused: (fault: FaultCode) => void;
   /** Whether answers end their connection, to move clients on. */
   readonly movesOn: () => boolean;
 }
@@ -72,43 +72,42 @@ export function createPoll(
     const { opening, originAllowed, viaProxyProtocol } = deps.reception(response, request, 'poll');
     const exchange = new Exchange(response, deps.clock, viaProxyProtocol);
     const headers = crossOriginHeaders(opening.origin, originAllowed);
-    const refuse = (fault: FaultCode, closes: boolean) => {
-      deps.refused(fault, 'poll');
+    const answer = (fault: FaultCode, closes: boolean) =>
       exchange.answer(faultAnswer(fault, headers), closes);
+    const refuse = (fault: FaultCode, closes: boolean) => {
+      deps.refused(fault);
+      answer(fault, closes);
     };
     if (!originAllowed) return refuse('ORIGIN_REFUSED', true);
     readBody(response, exchange, options.pollBytesMax, deps.clock, (body) => {
       const incoming = typeof body === 'string' ? body : incomingOf(body, options.messageBytesMax);
       if (typeof incoming === 'string') return refuse(incoming, typeof body === 'string');
-      const fault = take(incoming, opening, exchange, headers);
-      if (fault !== undefined) refuse(fault, false);
+      const known = flowOf(incoming);
+      if (known !== undefined) {
+        if (!known.receiveWhenOpen(incoming.messages)) return refuse('TOO_MANY_PENDING', false);
+        return known.poll(incoming.request.turn ?? 0, exchange, headers);
+      }
+      const fault = events.admit(opening);
+      if (fault !== undefined) return answer(fault, false);
+      openFlow(incoming, opening).poll(0, exchange, headers);
     });
   }
 
-  /** Goes on with the flow, or opens one; or says why not. */
-  function take(
-    incoming: Incoming,
-    opening: Opening,
-    exchange: Exchange,
-    headers: Headers,
-  ): FaultCode | undefined {
-    const { flow: id = '', turn } = incoming.request;
-    const known = flows.get(id);
-    if (known !== undefined && known.turn === turn) {
-      if (!known.receiveWhenOpen(incoming.messages)) return 'TOO_MANY_PENDING';
-      known.poll(exchange, headers);
-      return undefined;
-    }
-    known?.abandon(undefined);
-    const fault = events.admit(opening);
-    if (fault !== undefined) return fault;
+  /** The flow that goes on with this poll. One that cannot, although it is named, ends. */
+  function flowOf({ request: { flow: id = '', turn }, greets }: Incoming): PollFlow | undefined {
+    const flow = flows.get(id);
+    if (flow !== undefined && turn !== undefined && turn <= flow.turn && !greets) return flow;
+    flow?.end(undefined);
+    return undefined;
+  }
+
+  function openFlow({ request, messages, greets }: Incoming, opening: Opening): PollFlow {
     const flow = new PollFlow(deps.flowNumber(), deps.random.id(), opening, options, flowDeps);
     flows.set(flow.id, flow);
     events.opened(flow, dialect);
-    flow.poll(exchange, headers);
-    flow.receive(incoming.greets ? incoming.messages[0]! : helloOf(incoming.request));
-    flow.receiveWhenOpen(incoming.greets ? incoming.messages.slice(1) : incoming.messages);
-    return undefined;
+    flow.receive(greets ? messages[0]! : helloOf(request));
+    flow.receiveWhenOpen(greets ? messages.slice(1) : messages);
+    return flow;
   }
 
   function preflight(response: HttpResponse, request: HttpRequest): void {
@@ -122,7 +121,7 @@ export function createPoll(
   return {
     serve: (app) => void app.post(POLL_PATH, post).options(POLL_PATH, preflight),
     close() {
-      for (const flow of [...flows.values()]) flow.abandon(undefined);
+      for (const flow of [...flows.values()]) flow.end(undefined);
     },
   };
 }

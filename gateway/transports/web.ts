@@ -46,8 +46,8 @@ export interface WebTransportDeps {
   readonly random: Random;
   /** The gateway's next flow number. */
   readonly flowNumber: () => number;
-  /** Counts what was refused before a flow stood. */
-  readonly refused: (fault: FaultCode, transport: Opening['transport']) => void;
+  /** Counts what the transport refused before a flow stood; what `admit` refuses is the hub's to count. */
+  readonly refused: (fault: FaultCode) => void;
   /** Told of every change of the certificate: taken (`undefined`), or what is wrong with it. */
   readonly certificateChanged: (problem: string | undefined) => void;
   readonly pages?: readonly Page[];

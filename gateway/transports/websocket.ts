@@ -33,8 +33,8 @@ export interface WebSocketDeps {
   readonly clock: Clock;
   readonly reception: Reception;
   readonly flowNumber: () => number;
-  /** Counts what was refused before a flow stood. */
-  readonly refused: (fault: FaultCode, transport: Opening['transport']) => void;
+  /** Counts what the transport refused before a flow stood; what `admit` refuses is the hub's to count. */
+  readonly refused: (fault: FaultCode) => void;
 }
 
 /** What uWebSockets.js holds of a flow. */
@@ -135,9 +135,10 @@ function upgrade(
   context: us_socket_context_t,
 ): void {
   const visitor = deps.reception(response, request, 'websocket');
-  const fault = refusal(visitor, dialect.endpoint.subprotocol, events);
+  const wrong = mistakeOf(visitor, dialect.endpoint.subprotocol);
+  if (wrong !== undefined) deps.refused(wrong);
+  const fault = wrong ?? events.admit(visitor.opening);
   if (fault !== undefined) {
-    deps.refused(fault, 'websocket');
     new Exchange(response, deps.clock, visitor.viaProxyProtocol).answer(faultAnswer(fault, []));
     return;
   }
@@ -150,8 +151,7 @@ function upgrade(
   );
 }
 
-function refusal(visitor: Visitor, subprotocol: string, events: TransportEvents): FaultCode | undefined {
+function mistakeOf(visitor: Visitor, subprotocol: string): FaultCode | undefined {
   if (!visitor.originAllowed) return 'ORIGIN_REFUSED';
-  if (!visitor.protocols.includes(subprotocol)) return 'WRONG_SUBPROTOCOL';
-  return events.admit(visitor.opening);
+  return visitor.protocols.includes(subprotocol) ? undefined : 'WRONG_SUBPROTOCOL';
 }
