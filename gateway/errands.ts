@@ -6,6 +6,7 @@
 
 import { type Appended, type Bus, BusUnavailable } from '#bus/seams.ts';
 import type { Clock } from '#runtime/clock.ts';
+import { labelledCounter } from '#runtime/labelled-counter.ts';
 import { type Channel, partitionOf } from '#wire/channels.ts';
 import { volatileSubject } from '#wire/subjects.ts';
 import type { FlowRecord } from './flow-record.ts';
@@ -28,12 +29,14 @@ export interface ErrandDeps {
 const AGAIN_MS = 200;
 
 export function createErrands({ bus, clock, metrics, iceServers, routers, retryAfterMs, feed }: ErrandDeps) {
+  const appends = labelledCounter(metrics.appended, 'outcome');
+
   function append(record: FlowRecord, effect: Extract<SessionEffect, { kind: 'append' }>): void {
     const { channel, id, messageId, data, ttlMs } = effect;
     const partition = partitionOf(channel, bus.log.partitions);
     const startMs = clock.monotonicMs();
     const answered = (outcome: Appended): void => {
-      metrics.appended.inc({ outcome: outcome.kind });
+      appends.inc(outcome.kind);
       if (outcome.kind === 'stored') metrics.appendSeconds.observe((clock.monotonicMs() - startMs) / 1000);
       feed(record, { kind: 'appended', channel, id, outcome });
     };

@@ -10,6 +10,7 @@
 
 import type { Bus } from '#bus/seams.ts';
 import type { Clock } from '#runtime/clock.ts';
+import { labelledCounter } from '#runtime/labelled-counter.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Random } from '#runtime/random.ts';
 import type { FaultCode } from '#wire/faults.ts';
@@ -75,6 +76,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const spread: Spread = { gatewayMs: config.SPREAD_GATEWAY_MS, fleetMs: config.SPREAD_FLEET_MS };
   const traceparent = traceparents(deps.random);
   const flows = createFlowTable({ clock, config, metrics, sayClosing, ended });
+  const requests = labelledCounter(metrics.requests, 'op');
   /** Sessions that asked to be told of absent targets. */
   const askers = new Map<string, FlowRecord>();
   let sessionsOpen = 0;
@@ -254,7 +256,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   function request(record: FlowRecord, asked: SessionRequest): void {
     const { session } = record;
     if (session === undefined) return;
-    metrics.requests.inc({ op: asked.op });
+    requests.inc(asked.op);
     if (asked.op === 'send') noteSend(record, asked);
     const early = flows.tooEarlyMs(record, session.user);
     if (early > 0) {
