@@ -1,12 +1,13 @@
 /**
  * Serve: the demo page as answers to requests, held in memory; who serves it brings the HTTP server.
  *
- * The script is bundled from `page/` when it is first asked for, so that neither a build step nor a
+ * The script is bundled from `page/` at the start, so that neither a build step nor a
  * bundler stands between `npm ci` and `npm start`.
  */
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import type { Setup } from './page/setup.ts';
 
 export interface PageAnswer {
@@ -18,41 +19,43 @@ export interface PageAnswer {
 export interface DemoPage {
   /** The paths that have an answer to GET. */
   readonly paths: readonly string[];
-  answer(path: string): Promise<PageAnswer>;
+  answer(path: string): PageAnswer;
 }
 
 const folder = join(import.meta.dirname, 'page');
 
 /** @param setup what the page is told of the service: whether a name is enough, and where the service is. */
-export function createDemoPage(setup: Setup): DemoPage {
-  const contents: { readonly [path: string]: readonly [type: string, text: () => Promise<string>] } = {
-    '/': ['text/html', () => readFile(join(folder, 'index.html'), 'utf8')],
-    '/style.css': ['text/css', () => readFile(join(folder, 'style.css'), 'utf8')],
-    '/favicon.svg': ['image/svg+xml', () => readFile(join(folder, 'favicon.svg'), 'utf8')],
-    '/page.js': ['text/javascript', bundled],
-    '/demo/setup.json': ['application/json', async () => JSON.stringify(setup)],
-  };
-  const texts = new Map<string, Promise<string>>();
+export async function createDemoPage(setup: Setup): Promise<DemoPage> {
+  const pages: readonly (readonly [path: string, type: string, text: string])[] = [
+    ['/', 'text/html', await fileOf('index.html')],
+    ['/style.css', 'text/css', await fileOf('style.css')],
+    ['/favicon.svg', 'image/svg+xml', await fileOf('favicon.svg')],
+    ['/page.js', 'text/javascript', await bundled()],
+    ['/demo/setup.json', 'application/json', JSON.stringify(setup)],
+  ];
   const headers = securityHeaders(setup.signaling);
-  return {
-    paths: Object.keys(contents),
-    async answer(path) {
-      const [type, read] = contents[path] ?? [];
-      if (type === undefined || read === undefined) return notFound(headers);
-      const text = texts.get(path) ?? read();
-      texts.set(path, text);
-      return {
-        status: 200,
-        headers: { ...headers, 'content-type': `${type}; charset=utf-8` },
-        body: await text,
-      };
-    },
-  };
+  const answers = new Map(
+    pages.map(([path, type, body]) => [path, pageAnswer(200, type, body, headers)] as const),
+  );
+  const notFound = pageAnswer(404, 'text/plain', 'not found\n', headers);
+  return { paths: [...answers.keys()], answer: (path) => answers.get(path) ?? notFound };
+}
+
+function pageAnswer(
+  status: number,
+  type: string,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+): PageAnswer {
+  return { status, headers: { ...headers, 'content-type': `${type}; charset=utf-8` }, body };
+}
+
+function fileOf(name: string): Promise<string> {
+  return readFile(join(folder, name), 'utf8');
 }
 
 /** One module of all the page's code and the SDK's. */
 async function bundled(): Promise<string> {
-  const { build } = await import('esbuild');
   const { outputFiles } = await build({
     entryPoints: [join(folder, 'main.ts')],
     bundle: true,
@@ -62,14 +65,6 @@ async function bundled(): Promise<string> {
     logLevel: 'silent',
   });
   return outputFiles[0]?.text ?? '';
-}
-
-function notFound(headers: Readonly<Record<string, string>>): PageAnswer {
-  return {
-    status: 404,
-    headers: { ...headers, 'content-type': 'text/plain; charset=utf-8' },
-    body: 'not found\n',
-  };
 }
 
 /** The page loads from its own origin alone, talks to the service alone, and is framed by nobody. */
