@@ -23,6 +23,7 @@ export const protocolEnv = {
   PRESENCE_GRACE_MS: String(graceMs),
   AUTH_CLOCK_SKEW_MS: '0',
   AUTH_JWKS_COOLDOWN_MS: '100',
+  POLL_LINGER_MS: '1000',
   STUN_URLS: 'stun:stun.example.org:3478',
 };
 

@@ -5,6 +5,7 @@
  * news and moves the cursor, the rest is stale and is kept apart, so that a test can ask that there was none.
  */
 
+import { isFaultCode } from '#wire/faults.ts';
 import type { Cursor, ServerMessage } from '#wire/messages.ts';
 
 export type MessageType = ServerMessage['type'];
@@ -21,8 +22,11 @@ export interface Arrival {
 
 /** How a flow ended; `bye` where the server said so before. */
 export interface Closing {
+  /** The WebSocket close code, or the status of the poll's answer. */
   readonly code: number;
   readonly reason: string;
+  /** The fault of `bye`, else of the answer that refused a poll. */
+  readonly fault: string | undefined;
   readonly bye: MessageOf<'bye'> | undefined;
 }
 
@@ -30,9 +34,7 @@ export interface Closing {
 export class FlowClosed extends Error {
   readonly closing: Closing;
   constructor(name: string, what: string, closing: Closing) {
-    super(
-      `${name}: closed (${closing.code} ${closing.bye?.fault ?? closing.reason}) while waiting for ${what}`,
-    );
+    super(`${name}: closed (${closing.code} ${closing.fault ?? closing.reason}) while waiting for ${what}`);
     this.name = 'FlowClosed';
     this.closing = closing;
   }
@@ -115,7 +117,7 @@ export function createInbox(name: string, ended: (closing: Closing) => void): In
     },
     closed(code, reason) {
       if (closing !== undefined) return;
-      closing = { code, reason, bye };
+      closing = { code, reason, fault: bye?.fault ?? (isFaultCode(reason) ? reason : undefined), bye };
       for (const waiter of waiting) waiter.closed(closing);
       waiting.clear();
       ended(closing);
@@ -186,9 +188,9 @@ function begin(cursors: Map<string, Cursor>, told: Cursor): void {
   cursors.set(told.channel, told);
 }
 
-/** After a gap whatever comes is news: under another epoch, or behind a cursor that ran ahead. */
+/** After a gap of another epoch, or one that goes back behind the cursor, whatever comes is news. */
 function jump(cursors: Map<string, Cursor>, gap: MessageOf<'gap'>): void {
   const known = cursors.get(gap.channel);
-  if (known?.epoch === gap.epoch && gap.from >= known.position) return;
+  if (known?.epoch === gap.epoch && gap.to >= known.position) return;
   cursors.set(gap.channel, { channel: gap.channel, epoch: gap.epoch, position: 0 });
 }

@@ -91,7 +91,7 @@ export function createLastingSession(options: LastingOptions): LastingSession {
   async function resume(): Promise<void> {
     const before = flow as RawClient;
     const resumption = before.resumption();
-    for (let attempt = 0; !ended; attempt++) {
+    while (!ended) {
       await new Promise((resolve) => setTimeout(resolve, random.draw() * againMsMax));
       const urls = options.urls();
       url = urls[Math.floor(random.draw() * urls.length)] as string;

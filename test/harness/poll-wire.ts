@@ -83,12 +83,18 @@ export function openPollWire(
     const newest = poll.number === polls;
     const answer = answerIn(body);
     if (answer === undefined) {
-      if (newest) close(status, body);
+      if (newest) close(status, faultIn(body));
       return;
     }
     failures = 0;
-    if (newest) ({ flow, turn } = answer);
-    for (const message of answer.messages as ServerMessage[]) {
+    const repeats = answer.flow === flow && answer.turn <= (turn ?? 0);
+    if (newest || answer.flow === flow) {
+      // Opened anew: what the flow before had not answered has to be asked again.
+      if (answer.flow !== flow) lastUrl = undefined;
+      turn = answer.flow === flow ? Math.max(turn ?? 0, answer.turn) : answer.turn;
+      flow = answer.flow;
+    }
+    for (const message of (repeats ? [] : answer.messages) as ServerMessage[]) {
       if (message.type === 'bye' && !newest) continue;
       if (message.type === 'ack' || message.type === 'nack') unanswered.delete(message.id ?? '');
       inbox.received(message);
@@ -143,6 +149,15 @@ function answerIn(body: string): PollAnswer | undefined {
     return Array.isArray(value.messages) ? value : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** What an answer that is no poll's says; else the answer itself. */
+function faultIn(body: string): string {
+  try {
+    return String((JSON.parse(body) as { fault?: unknown }).fault);
+  } catch {
+    return body;
   }
 }
 

@@ -164,7 +164,7 @@ export function resumingSuite(stage: Stage): void {
     for (const bad of [resume.slice(0, middle) + other + resume.slice(middle + 1), 'nonsense']) {
       const stranger = await stage.connect('stranger');
       stranger.post({ type: 'hello', resume: bad });
-      assert.equal((await stranger.next('bye')).fault, 'RESUME_INVALID');
+      assert.equal((await stranger.closed).fault, 'RESUME_INVALID');
     }
     acked(await robert.send({ user: robert.welcome.user }, 'still here'));
     assertFault(await robert.request({ type: 'leave', room: 'never joined' }), 'NOT_JOINED');
