@@ -1,0 +1,201 @@
+/**
+ * Connection: this process's one way to NATS; it reconnects for ever and buffers nothing.
+ *
+ * A ping goes out each second, and two without an answer mean that the server is gone even if its socket
+ * is not. While it is away nothing is handed to the client library, which would keep it without bound and lose
+ * it; and no more than `UNANSWERED_BYTES_MAX` are sent between two answered pings, since they pile up in
+ * front of a server that has stopped reading.
+ */
+
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import {
+  connect,
+  credsAuthenticator,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  type NodeConnectionOptions,
+  type Status,
+} from '@nats-io/transport-node';
+import type { Cancel, Clock } from '#runtime/clock.ts';
+import type { Logger } from '#runtime/log.ts';
+import type { Random } from '#runtime/random.ts';
+import type { BusConfig } from '../config.ts';
+import { BusUnavailable } from '../seams.ts';
+
+export interface Connection {
+  readonly connected: boolean;
+  readonly payloadBytesMax: number;
+  /** `false` and nothing sent while away. `headers` is anything that can encode itself. */
+  publish(subject: string, data: Uint8Array, reply?: string, headers?: EncodedHeaders): boolean;
+  /** Until canceled, across reconnects. */
+  subscribe(subject: string, received: (message: Msg) => void): Cancel;
+  /** Told at each change; those that came first are told first. */
+  watch(changed: (connected: boolean) => void): Cancel;
+  close(): Promise<void>;
+}
+
+/** All that the client library asks of headers when it publishes. */
+export interface EncodedHeaders {
+  encode(): Uint8Array;
+}
+
+interface State {
+  readonly nats: NatsConnection;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly watchers: Set<(connected: boolean) => void>;
+  connected: boolean;
+  closing: boolean;
+  unansweredBytes: number;
+}
+
+const PING_MS = 1_000;
+const PINGS_UNANSWERED_MAX = 2;
+const CONNECT_MS_MAX = 2_000;
+const RECONNECT_MS = 100;
+const RECONNECT_JITTER_MS = 400;
+const UNANSWERED_BYTES_MAX = 67_108_864;
+/** How long the library may take to let go of a socket it has given up. */
+const LET_GO_MS = 250;
+const CLOSE_MS_MAX = 900;
+
+/**
+ * Connects for the first time.
+ *
+ * @throws BusUnavailable that names `NATS_URL`, if none of its servers answers.
+ */
+export async function connectToNats(
+  config: BusConfig,
+  { clock, random, log }: { readonly clock: Clock; readonly random: Random; readonly log: Logger },
+): Promise<Connection> {
+  const nats = await connect(connectOptions(config, random)).catch((cause: unknown) => {
+    throw new BusUnavailable(`no server of NATS_URL could be connected (${reasonOf(cause)})`, { cause });
+  });
+  const watchers = new Set<(connected: boolean) => void>();
+  const state: State = { nats, clock, log, watchers, connected: true, closing: false, unansweredBytes: 0 };
+  void followStatus(state);
+  return {
+    get connected() {
+      return state.connected;
+    },
+    get payloadBytesMax() {
+      return nats.info?.max_payload ?? 1_048_576;
+    },
+    publish: (subject, data, reply, headers) => publish(state, subject, data, reply, headers),
+    subscribe(subject, received) {
+      const subscription = nats.subscribe(subject, {
+        callback: (error, message) => {
+          if (error === null) received(message);
+          else log.error({ event: 'bus.forbidden', reason: error.message }, 'the bus refuses a subscription');
+        },
+      });
+      return () => subscription.unsubscribe();
+    },
+    watch(changed) {
+      state.watchers.add(changed);
+      return () => state.watchers.delete(changed);
+    },
+    close: () => close(state),
+  };
+}
+
+function connectOptions(config: BusConfig, random: Random): NodeConnectionOptions {
+  const { NATS_CREDS_FILE: credsFile, NATS_TLS_CA_FILE: caFile } = config;
+  return {
+    servers: config.NATS_URL.split(',').map((server) => server.trim()),
+    name: 'snowshed',
+    pingInterval: PING_MS,
+    maxPingOut: PINGS_UNANSWERED_MAX,
+    timeout: CONNECT_MS_MAX,
+    reconnect: true,
+    maxReconnectAttempts: -1,
+    reconnectDelayHandler: () => RECONNECT_MS + Math.floor(random.draw() * RECONNECT_JITTER_MS),
+    ignoreAuthErrorAbort: true,
+    noAsyncTraces: true,
+    ...(caFile === undefined ? {} : { tls: { caFile } }),
+    ...(credsFile === undefined
+      ? {}
+      : { authenticator: (nonce?: string) => credsAuthenticator(readFileSync(credsFile))(nonce) }),
+  };
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+function publish(
+  state: State,
+  subject: string,
+  data: Uint8Array,
+  reply: string | undefined,
+  headers: EncodedHeaders | undefined,
+): boolean {
+  if (!state.connected || state.unansweredBytes > UNANSWERED_BYTES_MAX) return false;
+  state.unansweredBytes += data.length;
+  if (reply === undefined) state.nats.publish(subject, data);
+  else if (headers === undefined) state.nats.publish(subject, data, { reply });
+  else state.nats.publish(subject, data, { reply, headers: headers as EncodedHeaders & MsgHdrs });
+  return true;
+}
+
+/** Ends when the connection is closed. */
+async function followStatus(state: State): Promise<void> {
+  for await (const status of state.nats.status()) heed(state, status);
+}
+
+function heed(state: State, status: Status): void {
+  switch (status.type) {
+    case 'ping':
+      if (status.pendingPings <= 1) state.unansweredBytes = 0;
+      break;
+    case 'staleConnection':
+      setConnected(state, false);
+      letGoOfSocket(state);
+      break;
+    case 'disconnect':
+    case 'forceReconnect':
+    case 'close':
+      setConnected(state, false);
+      break;
+    case 'reconnect':
+      state.unansweredBytes = 0;
+      setConnected(state, true);
+      break;
+    case 'error':
+      state.log.warn({ event: 'bus.error', reason: status.error.message }, 'the bus reports an error');
+      break;
+  }
+}
+
+function setConnected(state: State, connected: boolean): void {
+  if (state.connected === connected) return;
+  state.connected = connected;
+  if (!state.closing) {
+    if (connected) state.log.info({ event: 'bus.connected' }, 'connected to the bus again');
+    else state.log.warn({ event: 'bus.away' }, 'the bus is away');
+  }
+  for (const changed of [...state.watchers]) changed(connected);
+}
+
+/**
+ * The library waits until a stale socket has taken what was written to it, and with a frozen server behind
+ * full buffers that may be never. So the socket is destroyed under it; there is no public way.
+ */
+function letGoOfSocket({ nats, clock }: State): void {
+  const inside = nats as unknown as { protocol?: { transport?: { socket?: Socket } } };
+  const stale = inside.protocol?.transport?.socket;
+  clock.after(LET_GO_MS, () => {
+    if (stale !== undefined && inside.protocol?.transport?.socket === stale) stale.destroy();
+  });
+}
+
+async function close(state: State): Promise<void> {
+  state.closing = true;
+  const late = new Promise<void>((resolve) => {
+    state.clock.after(CLOSE_MS_MAX, resolve);
+  });
+  await Promise.race([state.nats.close(), late]);
+  setConnected(state, false);
+}
