@@ -7,6 +7,9 @@
  * or taken twice while the client stays with this gateway. An empty answer repeats the last turn.
  *
  * What a client sends before its `welcome` is kept until then, so that one poll may bring `hello` and more.
+ *
+ * A flow that goes on for one of another gateway does not answer with its `welcome` alone, nor before what the
+ * poll asked: the client's next poll may go to yet another gateway, and would find no more there than here.
  */
 
 import type { Cancel, Clock } from '#runtime/clock.ts';
@@ -37,6 +40,10 @@ interface Standing {
 
 /** How a dialect's `welcome` begins, wherever this transport is spoken. */
 const welcomeBegins = '{"type":"welcome"';
+/** How the answers to what a client asked begin. */
+const answerBegins = ['{"type":"ack"', '{"type":"nack"', '{"type":"pong"'];
+/** How long the first answer of a flow that goes on for another waits for what its poll asked. */
+const GATHER_MS = 1_000;
 
 export class PollFlow implements Flow {
   readonly number: number;
@@ -58,6 +65,8 @@ export class PollFlow implements Flow {
   private kept: Uint8Array[] | undefined;
   private keptBytes: number;
   private welcomed: boolean;
+  /** How many answers the first answer waits for; `undefined`: it waits no more, or never did. */
+  private awaited: number | undefined;
   /** What the hub closed it for; known until nobody asks any more, so that whoever does is told. */
   private closedFor: FaultCode | undefined;
   private over: boolean;
@@ -78,6 +87,7 @@ export class PollFlow implements Flow {
     this.kept = [];
     this.keptBytes = 0;
     this.welcomed = false;
+    this.awaited = undefined;
     this.closedFor = undefined;
     this.over = false;
   }
@@ -93,7 +103,7 @@ export class PollFlow implements Flow {
       this.welcomed = true;
       this.deps.clock.soon(() => this.release());
     }
-    this.answerSoon();
+    if (this.gathered(text)) this.answerSoon();
   }
 
   unsentBytes(): number {
@@ -109,6 +119,11 @@ export class PollFlow implements Flow {
   }
 
   // What the client does.
+
+  /** It takes the place of a flow of another gateway, whose client asks `requests` things with its first poll. */
+  goesOn(requests: number): void {
+    this.awaited = requests;
+  }
 
   /** A poll that names `turn`. One that still stands is answered without messages by the next. */
   poll(turn: number, exchange: Exchange, headers: Headers): void {
@@ -157,7 +172,7 @@ export class PollFlow implements Flow {
     this.answer([]);
     this.standing = { exchange, headers };
     exchange.abandoned = () => this.left(exchange);
-    this.restartTimer(this.options.pollHoldMs, () => this.answer([]));
+    this.restartTimer(this.options.pollHoldMs, () => this.answer(this.takeQueue()));
     if (this.queue.length > 0 || this.closedFor !== undefined) this.answerSoon();
   }
 
@@ -165,6 +180,25 @@ export class PollFlow implements Flow {
     const messages = this.kept ?? [];
     this.kept = undefined;
     for (const message of messages) this.receive(message);
+    if (this.awaited !== undefined) this.deps.clock.after(GATHER_MS, () => this.gatheredLate());
+  }
+
+  /** Whether there is enough to answer with. */
+  private gathered(text: string): boolean {
+    if (this.awaited === undefined) return true;
+    if (!this.welcomed || text.startsWith(welcomeBegins)) return false;
+    if (answerBegins.some((begin) => text.startsWith(begin))) this.awaited -= 1;
+    if (this.awaited <= 0) this.awaited = undefined;
+    return this.awaited === undefined;
+  }
+
+  /** Answers with what there is, if it is more than `welcome`; else with whatever comes next. */
+  private gatheredLate(): void {
+    if (this.awaited === undefined || this.over) return;
+    this.awaited = 0;
+    if (this.queue.length <= 1) return;
+    this.awaited = undefined;
+    this.answerSoon();
   }
 
   /** Later in this turn of the loop, so that one answer takes everything that is sent in it. */

@@ -105,6 +105,7 @@ export function createPoll(
     const flow = new PollFlow(deps.flowNumber(), deps.random.id(), opening, options, flowDeps);
     flows.set(flow.id, flow);
     events.opened(flow, dialect);
+    if (!greets) flow.goesOn(messages.length);
     flow.receive(greets ? messages[0]! : helloOf(request));
     flow.receiveWhenOpen(greets ? messages.slice(1) : messages);
     return flow;
