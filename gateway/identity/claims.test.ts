@@ -61,9 +61,9 @@ test('a token counts from nbf and iat to exp, give or take the clock of the issu
 
 test('no token lives longer than its age allows, whatever exp says', () => {
   const day = 86_400;
-  assert.equal(refused({ ...good, iat: now - day - 5, exp: now + day }), 'TOKEN_EXPIRED');
+  assert.equal(refused({ ...good, iat: now - day, exp: now + day }), 'TOKEN_EXPIRED');
   const identity = refused({ ...good, iat: now - day + 60, exp: 1e300 });
-  assert.equal((identity as { expiresAt: number }).expiresAt, nowMs + 65_000);
+  assert.equal((identity as { expiresAt: number }).expiresAt, nowMs + 60_000);
 });
 
 test('issuer and audience have to be those configured', () => {
@@ -105,7 +105,7 @@ test('whatever the claims, the outcome is a fault of the table or an identity th
       if (typeof identity === 'string') assert(isFaultCode(identity));
       else {
         assert(identity.expiresAt > nowMs && identity.issuedAt <= nowMs + policy.skewMs);
-        assert(identity.expiresAt <= identity.issuedAt + policy.ageMsMax + policy.skewMs);
+        assert(identity.expiresAt <= identity.issuedAt + policy.ageMsMax);
       }
     }),
     { numRuns: 500 },

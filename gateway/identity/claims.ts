@@ -20,7 +20,7 @@ export interface ClaimsPolicy {
 /** Characters of a `jti`: it stands in every resume token too. */
 const TOKEN_ID_CHARS_MAX = 256;
 
-/** The identity in these claims. Its `expiresAt` has the allowance for the issuer's clock in it. */
+/** The identity in these claims. Its `expiresAt` has the allowance for the issuer's clock in it, its greatest age has not. */
 export function identityOfClaims(
   claims: Readonly<Record<string, unknown>>,
   policy: ClaimsPolicy,
@@ -35,7 +35,7 @@ export function identityOfClaims(
   if (rights === undefined) return 'TOKEN_CLAIMS';
 
   const issuedAt = Math.floor(iat * 1000);
-  const expiresAt = Math.floor(Math.min(exp * 1000, issuedAt + policy.ageMsMax)) + policy.skewMs;
+  const expiresAt = Math.floor(Math.min(exp * 1000 + policy.skewMs, issuedAt + policy.ageMsMax));
   if (expiresAt <= nowMs) return 'TOKEN_EXPIRED';
   if (Math.max(issuedAt, nbf * 1000) - policy.skewMs > nowMs) return 'TOKEN_NOT_YET_VALID';
   return { user: sub, rights, issuedAt, expiresAt, tokenId: jti, resumes: undefined };

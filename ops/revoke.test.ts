@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import Type from 'typebox';
+import { busProperties } from '#bus/config.ts';
+import { connectNatsBus } from '#bus/nats/bus.ts';
+import { createSystemClock } from '#runtime/clock.ts';
+import { readConfig } from '#runtime/config.ts';
+import { createLogger } from '#runtime/log.ts';
+import { createSystemRandom } from '#runtime/random.ts';
+import { startNatsServer } from '#test/harness/nats-server.ts';
+import { decodeRevocation, type Revocation } from '#wire/revocations.ts';
+import { revocationsOf } from './revoke.ts';
+
+async function run(args: readonly string[], env: Record<string, string>) {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'revoke.ts'), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  return { code, out, err };
+}
+
+test('everything named is revoked as of one moment', () => {
+  const args = ['--user', 'alice', '--user=bob', '--session', 's1', '--token', '4711'];
+  assert.deepEqual(revocationsOf(args, 7), [
+    { kind: 'user', value: 'alice', at: 7 },
+    { kind: 'user', value: 'bob', at: 7 },
+    { kind: 'session', value: 's1', at: 7 },
+    { kind: 'token', value: '4711', at: 7 },
+  ]);
+});
+
+test('nothing is revoked by a slip of the finger', () => {
+  for (const args of [
+    [],
+    ['alice'],
+    ['--user'],
+    ['--user='],
+    ['--usr', 'alice'],
+    ['--user', 'alice', 'bob'],
+  ]) {
+    assert(revocationsOf(args, 7) instanceof Error, args.join(' '));
+  }
+  assert.equal(revocationsOf(['--user', 'alice', '--help'], 7), 'help');
+});
+
+test('--help explains, and wrong usage does too', async () => {
+  const help = await run(['--help'], {});
+  assert.equal(help.code, 0);
+  assert.match(help.out, /--user NAME/);
+  const wrong = await run(['--everybody'], {});
+  assert.equal(wrong.code, 64);
+  assert.match(wrong.err, /'--everybody'.*--user NAME/s);
+});
+
+test('the command adds to the journal that gateways read', async () => {
+  await using server = await startNatsServer();
+  const env = { NATS_URL: server.url };
+  const revoked = await run(['--user', 'alice', '--token', '4711'], env);
+  assert.deepEqual(revoked, { code: 0, out: 'revoked: user alice\nrevoked: token 4711\n', err: '' });
+
+  const clock = createSystemClock();
+  const given = { clock, random: createSystemRandom(), log: createLogger('test', 'silent') };
+  const bus = await connectNatsBus(readConfig(Type.Object(busProperties), env), given);
+  const read: (Revocation | undefined)[] = [];
+  await new Promise<void>((caughtUp) => {
+    bus.journal.follow({ entry: ({ data }) => void read.push(decodeRevocation(data)), caughtUp });
+  });
+  await bus.close();
+  const [alice, token] = read;
+  assert.deepEqual(
+    [read.length, alice?.kind, alice?.value, token?.kind, token?.value],
+    [2, 'user', 'alice', 'token', '4711'],
+  );
+  assert(Math.abs(alice!.at - clock.nowMs()) < 60_000);
+
+  const other = await run(['--user', 'alice'], { ...env, JOURNAL_TTL_MS: '60000' });
+  assert.equal(other.code, 78, 'streams with other settings are not touched');
+  assert.match(other.err, /^revoke: /);
+});
+
+test('a configuration that is wrong is said to be', async () => {
+  const wrong = await run(['--user', 'alice'], { LOG_REPLICAS: 'three' });
+  assert.equal(wrong.code, 78);
+  assert.equal(wrong.err, 'configuration: LOG_REPLICAS has to be an integer from 1 to 5\n');
+});
