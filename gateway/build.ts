@@ -15,6 +15,7 @@ import type { GatewayConfig } from './config.ts';
 import { nativeDialect } from './dialects/native/native.ts';
 import { createGateway, type Gateway } from './gateway.ts';
 import { createAuthenticator } from './identity/authenticator.ts';
+import { journalTooShort } from './identity/config.ts';
 import { createIceServers } from './identity/ice.ts';
 import { followRevocations } from './identity/revocations.ts';
 import { createGatewayMetrics } from './metrics.ts';
@@ -34,18 +35,24 @@ export interface GatewayParts {
 
 const dialects = { webSocket: [nativeDialect], poll: nativeDialect };
 
-export const gatewayChecks: readonly ConfigCheck<GatewayConfig>[] = [transportContradiction];
+export const gatewayChecks: readonly ConfigCheck<GatewayConfig>[] = [transportContradiction, journalTooShort];
 
 export function buildGateway(parts: GatewayParts): Gateway {
   const { bus, clock, random, config, log, register } = parts;
   const metrics = createGatewayMetrics(register);
-  const authenticator = createAuthenticator({ config, clock, log });
+  const authenticator = createAuthenticator({
+    config,
+    clock,
+    log,
+    keysWereRead: (outcome) => metrics.keyReadings.inc({ outcome }),
+  });
   const revocations = followRevocations({
     journal: bus.journal,
     clock,
     log,
     keepMs: config.AUTH_TOKEN_AGE_MS_MAX,
   });
+  revocations.watch(({ kind }) => metrics.revocations.inc({ kind }));
   let flow = 0;
   const gateway = createGateway({
     bus,

@@ -92,6 +92,18 @@ export function createGatewayMetrics(register: Registry) {
       help: 'Partitions whose owner knows this gateway.',
       registers,
     }),
+    keyReadings: new Counter({
+      name: 'gateway_issuer_key_readings_total',
+      help: 'Readings of the issuer’s keys, from its JWKS server or the file, by outcome.',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+    revocations: new Counter({
+      name: 'gateway_revocations_read_total',
+      help: 'Revocations read from the journal, those that stood there at the start included.',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
     busUp: new Gauge({ name: 'gateway_bus_up', help: '1 while the bus is connected, else 0.', registers }),
   };
 }

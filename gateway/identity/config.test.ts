@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Type from 'typebox';
 import { ConfigError, readConfig } from '#runtime/config.ts';
-import { identityChecks, identityProperties } from './config.ts';
+import { identityChecks, identityProperties, journalTooShort } from './config.ts';
 
 const Config = Type.Object(identityProperties);
 const secret = 'a secret of more than 32 characters';
@@ -45,4 +45,12 @@ test('addresses of STUN and TURN servers are lists of their URLs', () => {
     assert.equal(problems({ ...enough, STUN_URLS }).length, 1, STUN_URLS);
   }
   assert.equal(problems({ ...enough, TURN_URLS: 'stun:a', TURN_SECRET: 'x' }).length, 1);
+});
+
+test('revocations are kept as long as any token lives', () => {
+  assert.equal(journalTooShort({ AUTH_TOKEN_AGE_MS_MAX: 60_000, JOURNAL_TTL_MS: 60_000 }), undefined);
+  assert.match(
+    String(journalTooShort({ AUTH_TOKEN_AGE_MS_MAX: 60_001, JOURNAL_TTL_MS: 60_000 })),
+    /too early/,
+  );
 });

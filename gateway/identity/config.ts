@@ -142,3 +142,12 @@ export function turnContradiction(config: IdentityConfig): string | undefined {
   if ((config.TURN_URLS === undefined) === (config.TURN_SECRET === undefined)) return undefined;
   return 'TURN_URLS and TURN_SECRET are given together or not at all';
 }
+
+/** A revocation that is forgotten while a token it concerns still lives. */
+export function journalTooShort(config: {
+  readonly AUTH_TOKEN_AGE_MS_MAX: number;
+  readonly JOURNAL_TTL_MS: number;
+}): string | undefined {
+  if (config.AUTH_TOKEN_AGE_MS_MAX <= config.JOURNAL_TTL_MS) return undefined;
+  return 'AUTH_TOKEN_AGE_MS_MAX is larger than JOURNAL_TTL_MS, so that revocations would be forgotten too early';
+}
