@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { connect, type TLSSocket } from 'node:tls';
+import { createVirtualClock } from '#runtime/clock.ts';
+import { clientFrame, TEXT, upgradeRequest } from '#test/contracts/raw-socket.ts';
+import { startWeb } from '#test/contracts/web-under-test.ts';
+import { CERTIFICATE_LOOK_MS, certificateProblem } from './certificate.ts';
+
+/** A folder with certificates `one` and `two`, and the files that are in use. */
+function certificates(t: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'snowshed-tls-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = (name: string) => join(folder, name);
+  for (const name of ['one', 'two']) {
+    const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost'];
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    const files = ['-keyout', path(`${name}.key`), '-out', path(`${name}.crt`)];
+    execFileSync('openssl', ['req', '-x509', '-days', '2', ...key, ...subject, ...files], {
+      stdio: 'ignore',
+    });
+  }
+  const tls = { certFile: path('crt'), keyFile: path('key') };
+  const use = (cert: string, key = cert) => {
+    copyFileSync(path(`${cert}.crt`), tls.certFile);
+    copyFileSync(path(`${key}.key`), tls.keyFile);
+  };
+  return { tls, use };
+}
+
+async function secured(port: number): Promise<TLSSocket> {
+  const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  // The end of the test may come as a reset.
+  return socket.on('error', () => {});
+}
+
+test('TLS: a new certificate is for new connections, and those that stand live on', async (t) => {
+  const { tls, use } = certificates(t);
+  use('one');
+  const clock = createVirtualClock();
+  const web = await startWeb(t, { tls }, { clock });
+  const first = await secured(web.port);
+  assert.equal(first.getPeerCertificate().subject.CN, 'one');
+  first.write(upgradeRequest());
+  await once(first, 'data');
+  assert.equal((await web.hub.until('opened')).flow.opening.secure, true);
+
+  await clock.advance(2 * CERTIFICATE_LOOK_MS);
+  assert.deepEqual(web.certificates, []);
+  use('two', 'one');
+  await clock.advance(CERTIFICATE_LOOK_MS);
+  assert.match(web.certificates[0] ?? '', /is not the key of/);
+  const between = await secured(web.port);
+  assert.equal(between.getPeerCertificate().subject.CN, 'one');
+  use('two');
+  await clock.advance(CERTIFICATE_LOOK_MS);
+  assert.deepEqual(web.certificates.slice(1), [undefined]);
+
+  const second = await secured(web.port);
+  assert.equal(second.getPeerCertificate().subject.CN, 'two');
+  first.write(clientFrame(TEXT, '{"n":1}'));
+  assert.equal((await web.hub.until('received')).text, '{"n":1}');
+  const closed = new Promise((resolve) => first.once('close', resolve));
+  web.transport.close();
+  await closed;
+  for (const socket of [between, second]) socket.destroy();
+});
+
+test('TLS: a certificate that came while nobody was listened to is used afterwards', async (t) => {
+  const { tls, use } = certificates(t);
+  use('one');
+  const clock = createVirtualClock();
+  const web = await startWeb(t, { tls }, { clock });
+  web.transport.stopListening();
+  use('two');
+  await clock.advance(CERTIFICATE_LOOK_MS);
+  await assert.rejects(secured(web.port), { code: 'ECONNREFUSED' });
+  await web.transport.listen();
+  const socket = await secured(web.port);
+  assert.equal(socket.getPeerCertificate().subject.CN, 'two');
+  socket.destroy();
+});
+
+test('TLS: what cannot be used is said at the start, without a word of what stands in it', async (t) => {
+  const { tls, use } = certificates(t);
+  use('one', 'two');
+  await assert.rejects(startWeb(t, { tls }), /TLS: .* is not the key of /);
+  writeFileSync(tls.keyFile, 'very secret');
+  await assert.rejects(startWeb(t, { tls }), (error: Error) => !error.message.includes('very secret'));
+  assert.match(certificateProblem({ ...tls, certFile: '/nowhere' }) ?? '', /ENOENT/);
+});
+
+test('a port that somebody else listens on is not shared', async (t) => {
+  const web = await startWeb(t);
+  await assert.rejects(startWeb(t, { port: web.port }), { code: 'EADDRINUSE' });
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  await assert.rejects(startWeb(t, { port: (server.address() as { port: number }).port }), {
+    code: 'EADDRINUSE',
+  });
+});
+
+test('pages are served beside, and everything else is not found', async (t) => {
+  const page = {
+    path: '/',
+    answer: ({ query, opening }: { query: string; opening: { address: string } }) => ({
+      status: 200,
+      headers: [['Content-Type', 'text/plain']] as const,
+      body: `${opening.address} ${query}`,
+    }),
+  };
+  const web = await startWeb(t, {}, { pages: [page] });
+  const found = await fetch(`${web.url}/?a=1`);
+  assert.deepEqual([found.status, await found.text()], [200, '127.0.0.1 a=1']);
+  for (const path of ['/nothing', '/v1/connect', '/v1/poll'])
+    assert.equal((await fetch(web.url + path)).status, 404);
+  assert.equal((await fetch(web.url, { method: 'POST', body: 'x' })).status, 404);
+});
