@@ -63,20 +63,23 @@ function rungItem(rung: Rung, ladder: Ladder): HTMLElement {
   item.dataset['from'] = rung.from;
   item.setAttribute('aria-label', spoken(rung, ladder));
   const track = element('div', 'track');
-  const from = lanes.indexOf(rung.from);
-  const to = lanes.indexOf(rung.to);
-  const forth = to > from;
-  for (let lane = from; lane !== to; lane += forth ? 1 : -1) {
-    const isFirst = lane === from;
-    const hop = element('span', `hop ${forth ? 'forth' : 'back'} ${isFirst ? 'first' : 'second'}`);
-    hop.dataset['column'] = `${forth ? lane : lane - 1}`;
-    hop.append(element('span', 'words', isFirst ? kindText(rung) : ''));
-    track.append(hop);
-  }
-  item.classList.toggle('only', track.children.length === 1);
-  track.lastElementChild?.firstElementChild?.append(element('small', 'fact', factText(rung)));
+  const [first, last] = [lanes.indexOf(rung.from), lanes.indexOf(rung.to)];
+  const way = last > first ? 'forth' : 'back';
+  const near = last > first ? first : first - 1;
+  track.append(hop(near, `${way} first`, element('span', 'words', kindText(rung))));
+  // Half of a rung may be missing, where the service is one end of it; there is room for the fact all the same.
+  const isWhole = Math.abs(last - first) === 2;
+  track.append(hop(1 - near, isWhole ? `${way} second` : 'none', element('small', 'fact', factText(rung))));
   item.append(element('time', '', secondsText(rung.atMs)), track);
   return item;
+}
+
+/** From one lane to the next; `column` 0 lies between the caller and the service. */
+function hop(column: number, className: string, words: HTMLElement): HTMLElement {
+  const made = element('span', `hop ${className}`);
+  made.dataset['column'] = `${column}`;
+  made.append(words);
+  return made;
 }
 
 function kindText({ kind, ids }: Rung): string {

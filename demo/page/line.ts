@@ -63,6 +63,7 @@ export function noteReceived(screen: Screen, { kind, from, at }: Frame): void {
   const underWayMs = Math.max(0, Date.now() - at);
   onLadder(screen, (ladder) => {
     const lanes = lanesOf(ladder, from.user, screen.view.me.user);
+    if (lanes?.[1] === 'service') lanes.reverse();
     return lanes && received(ladder, kind, ...lanes, underWayMs, performance.now());
   });
 }
@@ -90,7 +91,7 @@ function onLadder({ view, show }: Screen, change: (ladder: Ladder) => Ladder | u
   if (ladder !== undefined) show({ ladder });
 }
 
-/** From whose lane to whose a frame goes. Between devices of one user it goes to the service, or comes from there. */
+/** From whose lane to whose a frame goes; to the service alone, where it is meant for one's own other devices. */
 function lanesOf(ladder: Ladder, from: string, to: string): [Lane, Lane] | undefined {
   const a = laneOf(ladder, from);
   const b = laneOf(ladder, to);
