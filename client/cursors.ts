@@ -15,6 +15,8 @@ interface Place {
   /** `undefined`: followed, and not told yet from where. */
   readonly epoch: string | undefined;
   readonly position: number;
+  /** The app was told of gaps up to here. */
+  readonly toldTo: number;
   /** Epochs that ended, the last few. */
   readonly ended: readonly string[];
 }
@@ -26,7 +28,7 @@ const ENDED_EPOCHS_MAX = 4;
 /** Frames of this channel are wanted from now on; a cursor already there is the better one. */
 export function follow(cursors: Cursors, channel: string, from?: Omit<Cursor, 'channel'>): void {
   if (cursors.get(channel)?.epoch !== undefined) return;
-  cursors.set(channel, { epoch: from?.epoch, position: from?.position ?? 0, ended: [] });
+  cursors.set(channel, { epoch: from?.epoch, position: from?.position ?? 0, toldTo: 0, ended: [] });
 }
 
 export function unfollow(cursors: Cursors, channel: string): void {
@@ -40,7 +42,8 @@ export function pass(cursors: Cursors, frame: Arrived): boolean {
   if (!frame.position) return true;
   const { channel, epoch = '', position } = frame;
   if (epoch === place.epoch ? position <= place.position : place.ended.includes(epoch)) return false;
-  cursors.set(channel, { epoch, position, ended: endedWith(place, epoch) });
+  const toldTo = epoch === place.epoch ? place.toldTo : 0;
+  cursors.set(channel, { epoch, position, toldTo, ended: endedWith(place, epoch) });
   return true;
 }
 
@@ -60,8 +63,11 @@ export function skip(cursors: Cursors, gap: Skipped): boolean {
   const place = cursors.get(channel);
   if (place === undefined || place.ended.includes(epoch)) return false;
   const restarts = epoch !== place.epoch || (from > to && place.position > to);
-  if (restarts) cursors.set(channel, { epoch, position: 0, ended: endedWith(place, epoch) });
-  return restarts || (from <= to && to > place.position);
+  const isNews = restarts || (from <= to && to > Math.max(place.position, place.toldTo));
+  if (!isNews) return false;
+  const position = restarts ? 0 : place.position;
+  cursors.set(channel, { epoch, position, toldTo: to, ended: endedWith(place, epoch) });
+  return true;
 }
 
 interface Skipped {

@@ -15,6 +15,7 @@ import type { Platform } from './platform.ts';
 export const POLL_PATH = '/v1/poll';
 
 const UNDER_WAY_MAX = 2;
+const REQUEST_CHARS_MAX = 65_536;
 const CLOSE_MS_MAX = 1_000;
 
 interface Answered {
@@ -26,7 +27,7 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
   const address = url.replace(/^ws/, 'http') + POLL_PATH;
   const stop = new AbortController();
   let known: { readonly flow?: string; readonly turn?: number | undefined } = {};
-  let unsent: string[] = [];
+  const unsent: string[] = [];
   let underWay = 0;
   let scheduled = false;
   /** Settles when every answer before has been taken. */
@@ -51,10 +52,14 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
     taken = Promise.all([answer, taken]).then(([answer]) => take(answer), lost);
   }
 
+  /** As many as one request may hold, and one at least. */
   function takeMessages(): string[] {
-    const messages = unsent;
-    unsent = [];
-    return messages;
+    let chars = 0;
+    const tooMany = unsent.findIndex((text, i) => {
+      chars += text.length;
+      return i > 0 && chars > REQUEST_CHARS_MAX;
+    });
+    return unsent.splice(0, tooMany < 0 ? unsent.length : tooMany);
   }
 
   async function post(messages: readonly string[], signal: AbortSignal | undefined): Promise<Answered> {
@@ -78,8 +83,8 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
     if (!alive) return;
     if (!response.ok || body.flow === undefined) return end(refusal(response, body));
     known = { flow: body.flow, turn: body.turn };
-    events.heard();
     for (const message of body.messages ?? []) if (alive) events.received(message);
+    events.heard();
     schedule();
   }
 

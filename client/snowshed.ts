@@ -99,6 +99,10 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
     );
     requests.up(link.number, welcome.limits, link.send);
     joinAgain(welcome.cursors);
+    for (const { channel } of welcome.cursors) {
+      // Left while this flow was on its way.
+      if (!cursors.has(channel)) leave(channel.slice(2)).catch(trouble);
+    }
     watches.renew();
     if (!welcome.resumed && presenceState !== undefined) setPresence(presenceState.state).catch(trouble);
     memory.changed();

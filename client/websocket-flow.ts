@@ -26,9 +26,9 @@ export function openWebSocketFlow(
   socket.onopen = () => open && events.opened();
   socket.onmessage = ({ data }) => {
     if (!open) return;
-    events.heard();
     const message = parsed(data);
     if (message !== undefined) events.received(message);
+    events.heard();
   };
   // `error` is always followed by `close`, which says more.
   socket.onerror = () => {};
