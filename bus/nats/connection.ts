@@ -73,6 +73,7 @@ export async function connectToNats(
   const nats = await connect(connectOptions(config, random)).catch((cause: unknown) => {
     throw new BusUnavailable(`no server of NATS_URL could be connected (${reasonOf(cause)})`, { cause });
   });
+  rememberServers(nats, serversOf(config));
   const watchers = new Set<(connected: boolean) => void>();
   const state: State = { nats, clock, log, watchers, connected: true, closing: false, unansweredBytes: 0 };
   void followStatus(state);
@@ -104,7 +105,7 @@ export async function connectToNats(
 function connectOptions(config: BusConfig, random: Random): NodeConnectionOptions {
   const { NATS_CREDS_FILE: credsFile, NATS_TLS_CA_FILE: caFile } = config;
   return {
-    servers: config.NATS_URL.split(',').map((server) => server.trim()),
+    servers: serversOf(config),
     name: 'snowshed',
     pingInterval: PING_MS,
     maxPingOut: PINGS_UNANSWERED_MAX,
@@ -119,6 +120,19 @@ function connectOptions(config: BusConfig, random: Random): NodeConnectionOption
       ? {}
       : { authenticator: (nonce?: string) => credsAuthenticator(readFileSync(credsFile))(nonce) }),
   };
+}
+
+function serversOf(config: BusConfig): string[] {
+  return config.NATS_URL.split(',').map((server) => server.trim());
+}
+
+/** The library forgets for ever a server that was down at the first connect. */
+function rememberServers(nats: NatsConnection, configured: readonly string[]): void {
+  const known = nats.getServers();
+  const isKnown = (server: string) => known.some(({ listen }) => server.endsWith(listen));
+  if (configured.every(isKnown)) return;
+  const found = known.filter(({ gossiped }) => gossiped).map(({ listen }) => listen);
+  nats.setServers([...configured, ...found]);
 }
 
 function reasonOf(cause: unknown): string {
