@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import {
   clientFrame,
   proxyHeader,
@@ -128,6 +129,17 @@ test('what cannot be taken any more closes the flow and is never dropped in sile
   const closed = await web.hub.until('closed');
   assert.equal(closed.fault, 'SLOW_CONSUMER');
   raw.socket.destroy();
+
+  const many = await upgraded(web);
+  many.socket.pause();
+  const { flow: other } = await web.hub.until('opened', 2);
+  for (let n = 0; n < 10_000 && other.unsentBytes() < 399_000; n++) {
+    for (let m = 0; m < 20; m++) other.send('x'.repeat(1_000));
+    await setImmediate();
+  }
+  for (let m = 0; m < 30; m++) other.send('x'.repeat(800));
+  assert.equal((await web.hub.until('closed', 2)).fault, 'SLOW_CONSUMER');
+  many.socket.destroy();
 });
 
 test('a link that died without a word is found', { timeout: 30_000 }, async (t) => {
@@ -186,4 +198,22 @@ test('a client cannot smuggle a PROXY header of its own behind that of the proxy
   refused.socket.write(Buffer.concat([proxyHeader('203.0.113.5'), wrong, forged]));
   await refused.closed;
   assert.deepEqual(web.hub.told, []);
+});
+
+test('what is sent in one turn of the loop arrives in order, also where some of it is large', async (t) => {
+  const web = await startWeb(t);
+  const socket = connected(web);
+  const heard: string[] = [];
+  const all = new Promise<void>((resolve) => {
+    socket.addEventListener('message', ({ data }) => {
+      heard.push(data[0]);
+      if (heard.length === 9) resolve();
+    });
+  });
+  await once(socket, 'open');
+  const { flow } = await web.hub.until('opened');
+  for (const [index, length] of [1, 1, 20_000, 1, 100_000, 1, 1, 9_000, 9_000].entries())
+    flow.send(String(index).repeat(length));
+  await all;
+  assert.equal(heard.join(''), '012345678');
 });

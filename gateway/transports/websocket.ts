@@ -5,7 +5,9 @@
  * ends without a close frame and says in words, which are turned into faults here. A message that is too
  * large gets its close code as long as it is less than twice the limit; beyond, the connection is cut.
  *
- * `closed` is never reported from within `send` or `close`: the hub hears it in a later turn of the loop.
+ * What is sent to one flow in one turn of the loop goes to the network in one piece: a message by itself
+ * costs a system call (5 µs here), of two together each costs 3 µs, of sixteen 0.7. `closed` is never reported
+ * from within `send` or `close`: the hub hears it in a later turn of the loop.
  */
 
 import type { Clock } from '#runtime/clock.ts';
@@ -43,38 +45,102 @@ interface Holder {
 }
 
 const DROPPED = 2;
+/** So much waits for the end of the turn at most; more goes out at once. */
+const TURN_BYTES_MAX = 16_384;
+
+/** What all flows share: who has something to send at the end of this turn of the loop. */
+class Turn {
+  readonly events: TransportEvents;
+  readonly clock: Clock;
+  readonly bytesMax: number;
+  private flows: WebSocketFlow[];
+
+  constructor(events: TransportEvents, clock: Clock, bytesMax: number) {
+    this.events = events;
+    this.clock = clock;
+    this.bytesMax = bytesMax;
+    this.flows = [];
+  }
+
+  add(flow: WebSocketFlow): void {
+    if (this.flows.length === 0) this.clock.soon(() => this.flush());
+    this.flows.push(flow);
+  }
+
+  private flush(): void {
+    const { flows } = this;
+    this.flows = [];
+    for (const flow of flows) flow.flush();
+  }
+}
 
 class WebSocketFlow implements Flow {
   readonly number: number;
   readonly opening: Opening;
   /** `undefined`: not open yet, or closed. */
   socket: WebSocket<Holder> | undefined;
-  private readonly events: TransportEvents;
-  private readonly clock: Clock;
+  private readonly turn: Turn;
+  /** What goes out at the end of the turn, and its length. */
+  private pending: (string | Uint8Array)[] | undefined;
+  private pendingLength: number;
+  /** The network would not even queue it. */
+  private dropped: boolean;
 
-  constructor(number: number, opening: Opening, events: TransportEvents, clock: Clock) {
+  constructor(number: number, opening: Opening, turn: Turn) {
     this.number = number;
     this.opening = opening;
     this.socket = undefined;
-    this.events = events;
-    this.clock = clock;
+    this.turn = turn;
+    this.pending = undefined;
+    this.pendingLength = 0;
+    this.dropped = false;
   }
 
   send(data: string | Uint8Array): void {
     if (this.socket === undefined) return;
-    if (this.socket.send(data, typeof data !== 'string') === DROPPED) this.close('SLOW_CONSUMER');
+    this.pendingLength += data.length;
+    if (this.pending === undefined) {
+      this.pending = [data];
+      this.turn.add(this);
+    } else this.pending.push(data);
+    if (this.pendingLength > this.turn.bytesMax) this.flush();
+  }
+
+  /** Hands what waits to the network, in one piece. */
+  flush(): void {
+    const { socket, pending } = this;
+    if (socket === undefined || pending === undefined) return;
+    this.pending = undefined;
+    this.pendingLength = 0;
+    if (pending.length === 1) this.write(socket, pending);
+    else socket.cork(() => this.write(socket, pending));
+    // Not from within the cork, which would go on with a closed socket.
+    if (this.dropped) this.close('SLOW_CONSUMER');
   }
 
   unsentBytes(): number {
-    return this.socket === undefined ? 0 : this.socket.getBufferedAmount();
+    return this.socket === undefined ? 0 : this.socket.getBufferedAmount() + this.pendingLength;
   }
 
   close(fault: FaultCode): void {
+    this.flush();
     const { socket } = this;
     if (socket === undefined) return;
-    this.socket = undefined;
+    this.gone();
     socket.end(closeCodeOf(fault), fault);
-    this.clock.soon(() => this.events.closed(this, fault));
+    this.turn.clock.soon(() => this.turn.events.closed(this, fault));
+  }
+
+  /** Nothing more can be sent. */
+  gone(): void {
+    this.socket = undefined;
+    this.pending = undefined;
+    this.pendingLength = 0;
+  }
+
+  private write(socket: WebSocket<Holder>, all: readonly (string | Uint8Array)[]): void {
+    for (const data of all)
+      if (!this.dropped) this.dropped = socket.send(data, typeof data !== 'string') === DROPPED;
   }
 }
 
@@ -94,14 +160,16 @@ export function webSocketBehavior(
   events: TransportEvents,
   deps: WebSocketDeps,
 ): WebSocketBehavior<Holder> {
-  const { messageBytesMax } = options;
+  const { messageBytesMax, unsentBytesMax } = options;
+  // Less than what the hub would wait for `drained` with, since of what never waited nothing drains.
+  const turn = new Turn(events, deps.clock, Math.min(TURN_BYTES_MAX, unsentBytesMax / 4));
   return {
     compression: uws.DISABLED,
     idleTimeout: Math.round(options.idleMs / 1_000),
     sendPingsAutomatically: true,
     maxPayloadLength: 2 * messageBytesMax,
-    maxBackpressure: 4 * options.unsentBytesMax,
-    upgrade: (response, request, context) => upgrade(dialect, events, deps, response, request, context),
+    maxBackpressure: 4 * unsentBytesMax,
+    upgrade: (response, request, context) => upgrade(dialect, turn, deps, response, request, context),
     open(socket) {
       const { flow } = socket.getUserData();
       flow.socket = socket;
@@ -120,7 +188,7 @@ export function webSocketBehavior(
     close(socket, code, message) {
       const { flow } = socket.getUserData();
       if (flow.socket === undefined) return;
-      flow.socket = undefined;
+      flow.gone();
       events.closed(flow, code === 1006 ? endings.get(Buffer.from(message).toString()) : undefined);
     },
   };
@@ -128,7 +196,7 @@ export function webSocketBehavior(
 
 function upgrade(
   dialect: Dialect,
-  events: TransportEvents,
+  turn: Turn,
   deps: WebSocketDeps,
   response: HttpResponse,
   request: HttpRequest,
@@ -137,13 +205,13 @@ function upgrade(
   const visitor = deps.reception(response, request, 'websocket');
   const wrong = mistakeOf(visitor, dialect.endpoint.subprotocol);
   if (wrong !== undefined) deps.refused(wrong);
-  const fault = wrong ?? events.admit(visitor.opening);
+  const fault = wrong ?? turn.events.admit(visitor.opening);
   if (fault !== undefined) {
     new Exchange(response, deps.clock, visitor.viaProxyProtocol).answer(faultAnswer(fault, []));
     return;
   }
   response.upgrade<Holder>(
-    { flow: new WebSocketFlow(deps.flowNumber(), visitor.opening, events, deps.clock) },
+    { flow: new WebSocketFlow(deps.flowNumber(), visitor.opening, turn) },
     request.getHeader('sec-websocket-key'),
     dialect.endpoint.subprotocol,
     request.getHeader('sec-websocket-extensions'),
