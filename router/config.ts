@@ -1,0 +1,52 @@
+/**
+ * Router configuration: every variable of a router, with default, bounds and meaning.
+ *
+ * `docs/config.md` is generated from it.
+ */
+
+import Type, { type Static } from 'typebox';
+import { busProperties } from '#bus/config.ts';
+import { logProperties } from '#runtime/log.ts';
+
+export const routerProperties = {
+  ROUTER_OPS_HOST: Type.String({ default: '127.0.0.1', description: 'Where the operations port listens.' }),
+  ROUTER_OPS_PORT: Type.Integer({
+    default: 7611,
+    minimum: 0,
+    maximum: 65_535,
+    description: 'Operations port: /healthz, /readyz, /metrics. 0 takes a free one.',
+  }),
+  ROUTER_SESSIONS_PER_USER_MAX: Type.Integer({
+    default: 100,
+    minimum: 1,
+    maximum: 1_000_000,
+    description: 'Sessions one user may have attached; a further one is refused as TOO_MANY_SESSIONS.',
+  }),
+  ROUTER_POSITIONS_MAX: Type.Integer({
+    default: 200_000,
+    minimum: 1_000,
+    maximum: 100_000_000,
+    description:
+      'Channels whose last position this router remembers, some 150 bytes each; of others the gateways read the log when a session attaches.',
+  }),
+  ROUTER_UNREACHABLE_HELD_MAX: Type.Integer({
+    default: 10_000,
+    minimum: 0,
+    maximum: 10_000_000,
+    description:
+      'Frames per partition that wait, after a takeover, to be judged unreachable; further ones are not judged.',
+  }),
+  PRESENCE_GRACE_MS: Type.Integer({
+    default: 10_000,
+    minimum: 0,
+    maximum: 3_600_000,
+    description: 'How long a session whose connection was lost stays present, in milliseconds.',
+  }),
+};
+
+const RouterOptions = Type.Object(routerProperties);
+/** What a router itself is told, wherever it runs. */
+export type RouterOptions = Static<typeof RouterOptions>;
+
+export const RouterConfig = Type.Object({ ...routerProperties, ...busProperties, ...logProperties });
+export type RouterConfig = Static<typeof RouterConfig>;

@@ -1,0 +1,39 @@
+/**
+ * Main: a router as a process of its own, on NATS.
+ */
+
+import '#runtime/node-version.ts';
+import { Registry } from 'prom-client';
+import { busConfigProblem } from '#bus/config.ts';
+import { createBusMetrics } from '#bus/metrics.ts';
+import { connectNatsBus } from '#bus/nats/bus.ts';
+import { createSystemClock } from '#runtime/clock.ts';
+import { configOrExit } from '#runtime/config.ts';
+import { serveOperations } from '#runtime/health.ts';
+import { createLogger } from '#runtime/log.ts';
+import { createSystemRandom } from '#runtime/random.ts';
+import { createSupervisor } from '#runtime/shutdown.ts';
+import { RouterConfig } from './config.ts';
+import { createRouterMetrics } from './metrics.ts';
+import { createRouter } from './router.ts';
+
+const config = configOrExit(RouterConfig, [busConfigProblem]);
+const clock = createSystemClock();
+const random = createSystemRandom();
+const log = createLogger('router', config.LOG_LEVEL);
+const supervisor = createSupervisor(log, clock);
+const register = new Registry();
+
+const bus = await connectNatsBus(config, { clock, random, log, metrics: createBusMetrics([register]) });
+supervisor.onShutdown(() => bus.close());
+const router = createRouter({ bus, clock, random, config, log, metrics: createRouterMetrics(register) });
+const operations = await serveOperations({
+  host: config.ROUTER_OPS_HOST,
+  port: config.ROUTER_OPS_PORT,
+  register,
+  ready: router.notReady,
+});
+supervisor.onShutdown(() => operations.close());
+router.start();
+supervisor.onShutdown(() => router.stop());
+log.info({ event: 'listening', opsPort: operations.port, router: router.id }, 'router listening');

@@ -1,0 +1,328 @@
+/**
+ * Owner: one partition while this router owns it; joins directory, forwarding and presence.
+ *
+ *     log, volatile ──▶ forward ──▶ directory: which gateways ──▶ deliveries
+ *                          └ nobody, and the sender asked ──▶ verdicts ──▶ unreachable
+ *     attach, detach ─▶ directory ──▶ superseded, presence changes ──▶ deliveries
+ *
+ * Everything happens at once, on the event loop; what came together leaves together at the end of the turn.
+ */
+
+import type { LogEntry } from '#bus/seams.ts';
+import { type Channel, channelOfBusToken } from '#wire/channels.ts';
+import { decodeEnvelope, type EnvelopeHeader, isAlive, landedInTime } from '#wire/envelope.ts';
+import type { ControlEvent, FlowMode, Member } from '#wire/nodes.ts';
+import { channelTokenOf, volatileSubjectsOf } from '#wire/subjects.ts';
+import { expire } from './directory/detach.ts';
+import { isReachable, membersOf, watchersOf } from './directory/look-up.ts';
+import { type Attachment, collectRoutes } from './directory/place.ts';
+import { createDirectory, type Directory, type DirectoryEvents, type Now } from './directory/table.ts';
+import { addControl, addEntry, addPresence, type Deliveries, type Route } from './forwarding/deliveries.ts';
+import { createLastPositions, type LastPositions, notePosition } from './forwarding/last-positions.ts';
+import {
+  createVerdicts,
+  holdVerdict,
+  judgedUpTo,
+  takeHeld,
+  type Unheard,
+  type Verdicts,
+} from './forwarding/verdicts.ts';
+import type { Standing, Start } from './partitions/holder.ts';
+import {
+  type Changes,
+  createChanges,
+  hasChanges,
+  noteChange,
+  noteList,
+  type PresenceSource,
+  takeChanges,
+} from './presence/changes.ts';
+import { createGrace, type Grace, nextDue, startGrace } from './presence/grace.ts';
+import type { RouterDeps } from './seams.ts';
+
+export interface Owner {
+  readonly partition: number;
+  readonly term: number;
+  readonly epoch: string;
+  readonly context: OwnerContext;
+  readonly takenAtMs: number;
+  readonly inherited: boolean;
+  readonly directory: Directory<Route>;
+  readonly last: LastPositions;
+  /** Everything up to here was forwarded. */
+  position: number;
+  /** Frames up to here are not judged again. */
+  readonly judged: number;
+  readonly verdicts: Verdicts;
+  readonly changes: Changes<Route>;
+  readonly presence: PresenceSource<Route>;
+  readonly grace: Grace<Attachment<Route>>;
+  /** Whether lists of presence are whole. */
+  settled: boolean;
+  stop(): void;
+}
+
+/** What all owners of a router share. */
+export interface OwnerContext extends RouterDeps {
+  readonly deliveries: Deliveries;
+  /** Gateways heard of, and when. */
+  readonly gateways: Map<string, number>;
+  /** The owner has presence to tell at the end of the turn. */
+  tellSoon(owner: Owner): void;
+  readonly counts: FrameCounts;
+  /** How many channels each owner may remember the last position of. */
+  positionsMax(): number;
+  lapse(partition: number): void;
+}
+
+/** Children of labelled metrics, kept because every frame counts in one of them. */
+export interface FrameCounts {
+  readonly logged: Count;
+  readonly volatile: Count;
+  readonly forwarded: Count;
+  readonly malformed: Count;
+  readonly version: Count;
+  readonly late: Count;
+  readonly expired: Count;
+}
+
+interface Count {
+  inc(value?: number): void;
+}
+
+/** Nobody is called unreachable, and no list waits, past this time after a takeover. */
+export const SETTLING_MS = 3_000;
+/** Every gateway that lives has beaten by then. */
+const HEARING_MS = 1_500;
+
+export function startOwner(context: OwnerContext, partition: number, term: number, start: Start): Owner {
+  const { bus, clock, config } = context;
+  const owner: Owner = {
+    ...{ partition, term, context, takenAtMs: clock.monotonicMs(), inherited: start.inherited },
+    epoch: bus.log.epoch(partition),
+    directory: createDirectory(directoryEvents(), config.ROUTER_SESSIONS_PER_USER_MAX, start.orderMin),
+    last: createLastPositions(start.from),
+    position: start.from,
+    judged: start.judged,
+    verdicts: createVerdicts(config.ROUTER_UNREACHABLE_HELD_MAX),
+    changes: createChanges(),
+    presence: {
+      members: (channel) => membersOf(owner.directory, channel),
+      watchers: (channel) => routesOf(watchersOf(owner.directory, channel)),
+    },
+    grace: createGrace(config.PRESENCE_GRACE_MS),
+    settled: false,
+    stop: () => undefined,
+  };
+  function directoryEvents(): DirectoryEvents<Route> {
+    return {
+      superseded: (route, session, flow, mode) => tellSuperseded(owner, route, session, flow, mode),
+      changed: (channel, member, present) => presenceChanged(owner, channel, member, present),
+      watched: (channel, route) => watchBegan(owner, channel, route),
+      lost: (attachment) => startGrace(owner.grace, attachment, attachment.lostAtMs),
+    };
+  }
+  owner.stop = listen(owner, start.from);
+  return owner;
+}
+
+/** Follows the log and the volatile frames; gives what ends it. */
+function listen(owner: Owner, from: number): () => void {
+  const { bus, lapse } = owner.context;
+  const follow = bus.log.follow(owner.partition, from, {
+    entry: (entry) => forwardEntry(owner, entry),
+    head(position) {
+      if (position > owner.position) owner.position = position;
+    },
+    epochChanged: () => lapse(owner.partition),
+  });
+  const unsubscribe = bus.post.subscribe(volatileSubjectsOf(owner.partition), (data, subject) =>
+    forwardVolatile(owner, data, subject),
+  );
+  return () => {
+    follow.stop();
+    unsubscribe();
+  };
+}
+
+export function standingOf(owner: Owner): Standing {
+  return {
+    position: owner.position,
+    judged: judgedUpTo(owner.verdicts, owner.position),
+    orderMax: owner.directory.orderMax,
+  };
+}
+
+// Frames.
+
+function forwardEntry(owner: Owner, { channel, position, storedAtMs, data }: LogEntry): void {
+  owner.position = position;
+  notePosition(owner.last, channel, position, owner.context.positionsMax());
+  owner.context.counts.logged.inc();
+  forward(owner, channel, position, storedAtMs, data);
+}
+
+function forwardVolatile(owner: Owner, data: Uint8Array, subject: string): void {
+  const { counts, bus } = owner.context;
+  const channel = channelOfBusToken(channelTokenOf(subject));
+  counts.volatile.inc();
+  if (channel === undefined) counts.malformed.inc();
+  else forward(owner, channel, 0, bus.log.nowMs(), data);
+}
+
+/** Reused for every frame: the routes it goes to. */
+const routes: Route[] = [];
+
+function forward(
+  owner: Owner,
+  channel: Channel,
+  position: number,
+  storedAtMs: number,
+  data: Uint8Array,
+): void {
+  const { deliveries, counts } = owner.context;
+  const count = collectRoutes(owner.directory.places.get(channel), routes);
+  // Seen before by an owner before: noted for those who attach, and for nothing else.
+  if (count === 0 && position > 0 && position <= owner.judged) return;
+  const header = soundHeader(owner, channel, position, storedAtMs, data);
+  if (header === undefined) return;
+  if (count > 0) {
+    const channelJson = JSON.stringify(channel);
+    for (let i = 0; i < count; i++) addEntry(deliveries, routes[i]!, channelJson, position, storedAtMs, data);
+    counts.forwarded.inc(count);
+  }
+  if (header.tell !== undefined && (position === 0 || position > owner.judged))
+    judge(owner, header, position);
+}
+
+/** The header of a frame that is to be forwarded; one that is not is counted. */
+function soundHeader(
+  owner: Owner,
+  channel: Channel,
+  position: number,
+  storedAtMs: number,
+  data: Uint8Array,
+): EnvelopeHeader | undefined {
+  const { counts, bus } = owner.context;
+  const envelope = decodeEnvelope(data);
+  if (typeof envelope === 'string') {
+    (envelope === 'ENVELOPE_VERSION' ? counts.version : counts.malformed).inc();
+    return undefined;
+  }
+  const { header } = envelope;
+  if (header.channel !== channel) counts.malformed.inc();
+  else if (position > 0 && !landedInTime(header, storedAtMs)) counts.late.inc();
+  else if (position > 0 && !isAlive(header, storedAtMs, bus.log.nowMs())) counts.expired.inc();
+  else return header;
+  return undefined;
+}
+
+// Unreachable.
+
+function judge(owner: Owner, header: EnvelopeHeader, position: number): void {
+  const fromSession = header.from.session;
+  if (
+    isReachable(owner.directory, {
+      channel: header.channel,
+      toDevice: header.toDevice,
+      toSession: header.toSession,
+      fromSession,
+    })
+  )
+    return;
+  const { channel, id, toDevice, toSession, tell = '' } = header;
+  const unheard: Unheard = { channel, position, id, fromSession, toDevice, toSession, tell };
+  const { unreachable } = owner.context.metrics;
+  if (canJudge(owner)) tellUnreachable(owner, unheard);
+  else unreachable.inc({ verdict: holdVerdict(owner.verdicts, unheard) ? 'held' : 'let-go' });
+}
+
+/** Whether every gateway that lives has announced whom it holds, and had the time to. */
+function canJudge(owner: Owner): boolean {
+  return owner.context.clock.monotonicMs() - owner.takenAtMs >= SETTLING_MS && allAnnounced(owner);
+}
+
+function allAnnounced({ context, directory }: Owner): boolean {
+  if (directory.registrations.size < context.gateways.size) return false;
+  for (const registration of directory.registrations.values()) if (!registration.complete) return false;
+  return true;
+}
+
+function tellUnreachable({ context, directory }: Owner, { tell, id, fromSession }: Unheard): void {
+  const route = directory.registrations.get(tell)?.route;
+  if (route === undefined) return;
+  context.metrics.unreachable.inc({ verdict: 'told' });
+  const event: ControlEvent = { kind: 'unreachable', session: fromSession, id };
+  addControl(context.deliveries, route, JSON.stringify(event));
+}
+
+function judgeHeld(owner: Owner): void {
+  if (owner.verdicts.held.length === 0 || !canJudge(owner)) return;
+  for (const unheard of takeHeld(owner.verdicts)) {
+    if (!isReachable(owner.directory, unheard)) tellUnreachable(owner, unheard);
+  }
+}
+
+// Presence.
+
+function tellSuperseded(
+  { context }: Owner,
+  route: Route,
+  session: string,
+  flow: number,
+  mode: FlowMode,
+): void {
+  context.metrics.superseded.inc();
+  const event: ControlEvent = { kind: 'superseded', session, flow, mode };
+  addControl(context.deliveries, route, JSON.stringify(event));
+}
+
+function presenceChanged(owner: Owner, channel: Channel, member: Member, present: boolean): void {
+  noteChange(owner.changes, channel, member, present);
+  owner.context.tellSoon(owner);
+}
+
+function watchBegan(owner: Owner, channel: Channel, route: Route): void {
+  noteList(owner.changes, channel, route);
+  if (owner.settled) owner.context.tellSoon(owner);
+}
+
+function* routesOf(registrations: Iterable<{ readonly route: Route }>): Iterable<Route> {
+  for (const { route } of registrations) yield route;
+}
+
+/** Tells those who watch what changed in this turn. */
+export function tellPresence(owner: Owner): void {
+  const { deliveries, metrics } = owner.context;
+  takeChanges(owner.changes, owner.presence, owner.settled, deliveries.bytesMax, (route, eventJson) => {
+    metrics.presenceEvents.inc();
+    addPresence(deliveries, route, eventJson);
+  });
+}
+
+/** Each tick, and when a gateway has announced everything. */
+export function tickOwner(owner: Owner, { monotonicMs }: Now): void {
+  for (
+    let lost = nextDue(owner.grace, monotonicMs);
+    lost !== undefined;
+    lost = nextDue(owner.grace, monotonicMs)
+  ) {
+    expire(owner.directory, lost, owner.grace.graceMs, monotonicMs);
+  }
+  if (!owner.settled && isSettled(owner, monotonicMs)) {
+    owner.settled = true;
+    if (hasChanges(owner.changes)) owner.context.tellSoon(owner);
+  }
+  judgeHeld(owner);
+}
+
+/** Whether lists of presence are whole: all have announced whom they hold, or had the time to. */
+function isSettled(owner: Owner, nowMs: number): boolean {
+  const sinceMs = nowMs - owner.takenAtMs;
+  if (sinceMs >= SETTLING_MS) return true;
+  return (
+    owner.directory.registrations.size > 0 &&
+    allAnnounced(owner) &&
+    (!owner.inherited || sinceMs >= HEARING_MS)
+  );
+}
