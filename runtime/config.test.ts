@@ -153,7 +153,8 @@ test('a list is what stands between the commas', () => {
 test('a bound on one side is said too', () => {
   assert.equal(expectation(Type.Integer({ minimum: 1 })), 'an integer of at least 1');
   assert.equal(expectation(Type.Number({ maximum: 2 })), 'a number of at most 2');
-  assert.equal(expectation(Type.String({ minLength: 1, maxLength: 9 })), 'a text of 1 to 9 characters');
+  assert.equal(expectation(Type.String({ minLength: 2, maxLength: 9 })), 'a text of 2 to 9 characters');
+  assert.equal(expectation(Type.String({ minLength: 1, maxLength: 9 })), 'a text of at most 9 characters');
   assert.equal(expectation(Type.String()), 'a text');
 });
 

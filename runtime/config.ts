@@ -152,6 +152,7 @@ function range(minimum: number | undefined, maximum: number | undefined): string
 }
 
 function lengthRange(minLength: number | undefined, maxLength: number | undefined): string {
-  const length = range(minLength, maxLength);
+  // An empty text counts as not set, so that at least one character goes without saying.
+  const length = range(minLength === 1 ? undefined : minLength, maxLength);
   return length === '' ? '' : `${length.replace('from', 'of')} characters`;
 }

@@ -16,6 +16,7 @@ const commands = [
   ['tsc', '--project', 'tsconfig.json'],
   ...(browserCode ? [['tsc', '--project', 'tsconfig.browser.json']] : []),
   ['knip', '--no-progress'],
+  ['node', 'tools/docs.ts', '--check'],
   ...(apis.length > 0 ? [['redocly', 'lint', ...apis]] : []),
 ] satisfies string[][];
 
