@@ -8,6 +8,7 @@
 import '#runtime/node-version.ts';
 import { Registry } from 'prom-client';
 import { createMemoryBus } from '#bus/memory/bus.ts';
+import { createBusMetrics } from '#bus/metrics.ts';
 import type { Bus } from '#bus/seams.ts';
 import { createDemoPage } from '#demo/serve.ts';
 import { buildGateway } from '#gateway/build.ts';
@@ -77,7 +78,10 @@ async function connectedBus(): Promise<Bus> {
   const { NATS_URL } = config;
   if (NATS_URL !== undefined) {
     const { connectNatsBus } = await import('#bus/nats/bus.ts');
-    return connectNatsBus({ ...config, NATS_URL }, { clock, random, log });
+    return connectNatsBus(
+      { ...config, NATS_URL },
+      { clock, random, log, metrics: createBusMetrics([register]) },
+    );
   }
   const options = {
     partitions: config.LOG_PARTITIONS,

@@ -5,6 +5,7 @@
 import '#runtime/node-version.ts';
 import { Registry } from 'prom-client';
 import { busConfigProblem } from '#bus/config.ts';
+import { createBusMetrics } from '#bus/metrics.ts';
 import { connectNatsBus } from '#bus/nats/bus.ts';
 import { createSystemClock } from '#runtime/clock.ts';
 import { configOrExit } from '#runtime/config.ts';
@@ -23,7 +24,7 @@ const log = createLogger('gateway', config.LOG_LEVEL);
 const supervisor = createSupervisor(log, clock);
 const register = new Registry();
 
-const bus = await connectNatsBus(config, { clock, random, log });
+const bus = await connectNatsBus(config, { clock, random, log, metrics: createBusMetrics([register]) });
 supervisor.onShutdown(() => bus.close());
 const gateway = buildGateway({ bus, clock, random, config, log, register });
 supervisor.onShutdown(() => gateway.stop());
