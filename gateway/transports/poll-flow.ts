@@ -47,7 +47,7 @@ const GATHER_MS = 1_000;
 
 export class PollFlow implements Flow {
   readonly number: number;
-  readonly opening: Opening;
+  opening: Opening;
   readonly id: string;
   /** Of the last answer that had messages. */
   turn: number;

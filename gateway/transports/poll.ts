@@ -18,7 +18,7 @@ import { POLL_PATH, PollRequest } from '#wire/messages.ts';
 import type { Dialect, Opening, TransportEvents } from '../seams.ts';
 import { Exchange, faultAnswer, type Headers } from './exchange.ts';
 import { PollFlow, type PollFlowDeps, type PollFlowOptions } from './poll-flow.ts';
-import type { Reception } from './reception.ts';
+import { type Reception, withoutBearer } from './reception.ts';
 
 export interface PollOptions extends PollFlowOptions {
   readonly messageBytesMax: number;
@@ -105,6 +105,7 @@ export function createPoll(
     const flow = new PollFlow(deps.flowNumber(), deps.random.id(), opening, options, flowDeps);
     flows.set(flow.id, flow);
     events.opened(flow, dialect);
+    flow.opening = withoutBearer(opening);
     if (!greets) flow.goesOn(messages.length);
     flow.receive(greets ? messages[0]! : helloOf(request));
     flow.receiveWhenOpen(greets ? messages.slice(1) : messages);

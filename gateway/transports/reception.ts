@@ -90,6 +90,11 @@ export function bearerOf(authorization: string, protocols: readonly string[]): s
   return protocols.find((protocol) => protocol.startsWith('bearer.'))?.slice('bearer.'.length) || undefined;
 }
 
+/** The token is the dialect's once the flow was opened; nobody keeps it as long as the flow lives. */
+export function withoutBearer(opening: Opening): Opening {
+  return opening.bearer === undefined ? opening : { ...opening, bearer: undefined };
+}
+
 export function listItems(header: string): readonly string[] {
   return header === '' ? [] : header.split(',').map((item) => item.trim());
 }

@@ -135,7 +135,9 @@ const notFound: HttpAnswer = { status: 404, headers: [['Content-Type', 'text/pla
 function secureApp(files: CertificateFiles): TemplatedApp {
   const problem = certificateProblem(files);
   if (problem !== undefined) throw new Error(`TLS: ${problem}`);
-  return uws.SSLApp({ cert_file_name: files.certFile, key_file_name: files.keyFile });
+  const { certFile: cert_file_name, keyFile: key_file_name } = files;
+  // An idle connection gives its buffers back: most are idle most of the time.
+  return uws.SSLApp({ cert_file_name, key_file_name, ssl_prefer_low_memory_usage: true });
 }
 
 /** Seconds in which the head of a request has to come in, and that a connection may rest between two. */

@@ -33,10 +33,12 @@ test('the subprotocol has to be offered; a bearer token beside it is taken and n
   const socket = connected(web, ['other', 'bearer.aaa.bbb.ccc', SUBPROTOCOL]);
   await once(socket, 'open');
   assert.equal(socket.protocol, SUBPROTOCOL);
-  assert.equal((await web.hub.until('opened')).flow.opening.bearer, 'aaa.bbb.ccc');
+  const opened = await web.hub.until('opened');
+  assert.equal(opened.bearer, 'aaa.bbb.ccc');
+  assert.equal(opened.flow.opening.bearer, undefined, 'nobody keeps it');
   const header = await upgraded(web, { Authorization: 'Bearer jwt' });
   assert.equal(statusOf(header), 101);
-  assert.equal((await web.hub.until('opened', 2)).flow.opening.bearer, 'jwt');
+  assert.equal((await web.hub.until('opened', 2)).bearer, 'jwt');
 
   for (const protocols of ['other', 'snowshed.v2', 'bearer.aaa', '']) {
     const refused = await upgraded(web, { 'Sec-WebSocket-Protocol': protocols });

@@ -22,7 +22,7 @@ import {
 import { closeCodeOf, type FaultCode } from '#wire/faults.ts';
 import type { Dialect, Flow, Opening, TransportEvents } from '../seams.ts';
 import { Exchange, faultAnswer } from './exchange.ts';
-import type { Reception, Visitor } from './reception.ts';
+import { type Reception, type Visitor, withoutBearer } from './reception.ts';
 
 export interface WebSocketOptions {
   readonly messageBytesMax: number;
@@ -76,7 +76,7 @@ class Turn {
 
 class WebSocketFlow implements Flow {
   readonly number: number;
-  readonly opening: Opening;
+  opening: Opening;
   /** `undefined`: not open yet, or closed. */
   socket: WebSocket<Holder> | undefined;
   private readonly turn: Turn;
@@ -174,6 +174,7 @@ export function webSocketBehavior(
       const { flow } = socket.getUserData();
       flow.socket = socket;
       events.opened(flow, dialect);
+      flow.opening = withoutBearer(flow.opening);
     },
     message(socket, message, isBinary) {
       const { flow } = socket.getUserData();

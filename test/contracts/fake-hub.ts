@@ -7,7 +7,12 @@ import type { Dialect, Flow, Opening, TransportEvents } from '#gateway/seams.ts'
 import type { FaultCode } from '#wire/faults.ts';
 
 export type Told =
-  | { readonly kind: 'opened'; readonly flow: Flow; readonly dialect: string }
+  | {
+      readonly kind: 'opened';
+      readonly flow: Flow;
+      readonly dialect: string;
+      readonly bearer: string | undefined;
+    }
   | { readonly kind: 'received'; readonly flow: Flow; readonly text: string; readonly binary: boolean }
   | { readonly kind: 'drained'; readonly flow: Flow }
   | { readonly kind: 'closed'; readonly flow: Flow; readonly fault: FaultCode | undefined };
@@ -25,7 +30,7 @@ export class FakeHub implements TransportEvents {
   }
 
   opened(flow: Flow, dialect: Dialect): void {
-    this.note({ kind: 'opened', flow, dialect: dialect.name });
+    this.note({ kind: 'opened', flow, dialect: dialect.name, bearer: flow.opening.bearer });
   }
 
   received(flow: Flow, data: Uint8Array, binary: boolean): void {
