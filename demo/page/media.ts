@@ -4,6 +4,8 @@
  * So the demo can be tried on a machine without a camera, and by somebody who does not want to be seen.
  */
 
+import { hueOf } from './people.ts';
+
 export interface Media {
   readonly stream: MediaStream;
   /** Whether the picture is a pattern because there is no camera, or no leave to use it. */
@@ -19,7 +21,7 @@ export async function openMedia(label: string): Promise<Media> {
   const microphone = await captured({ audio: true });
   const pattern = drawnPattern(label);
   const tone = microphone === undefined ? playedTone() : undefined;
-  const sound = microphone ?? (tone as Tone).stream;
+  const sound = microphone ?? (tone as Source).stream;
   const stream = new MediaStream([...pattern.stream.getVideoTracks(), ...sound.getAudioTracks()]);
   return {
     stream,
@@ -45,12 +47,12 @@ function stopTracks(stream: MediaStream): void {
   for (const track of stream.getTracks()) track.stop();
 }
 
-interface Tone {
+interface Source {
   readonly stream: MediaStream;
   stop(): void;
 }
 
-function playedTone(): Tone {
+function playedTone(): Source {
   const audio = new AudioContext();
   const destination = audio.createMediaStreamDestination();
   const volume = new GainNode(audio, { gain: 0.02 });
@@ -60,33 +62,26 @@ function playedTone(): Tone {
   return { stream: destination.stream, stop: () => void audio.close() };
 }
 
-/** The name and the time on a slowly turning ground: one sees at a glance whether it moves. */
-function drawnPattern(label: string): Tone {
+/** The name, and the time to the millisecond: one sees at a glance whether it moves. */
+function drawnPattern(label: string): Source {
   const canvas = document.createElement('canvas');
-  canvas.width = 960;
-  canvas.height = 540;
+  canvas.width = 640;
+  canvas.height = 360;
   const pen = canvas.getContext('2d') as CanvasRenderingContext2D;
   draw(pen, label);
-  const timer = setInterval(draw, 50, pen, label);
-  return { stream: canvas.captureStream(20), stop: () => clearInterval(timer) };
+  const timer = setInterval(draw, 66, pen, label);
+  return { stream: canvas.captureStream(15), stop: () => clearInterval(timer) };
 }
 
 function draw(pen: CanvasRenderingContext2D, label: string): void {
   const { width, height } = pen.canvas;
-  const turn = (performance.now() / 20_000) * 2 * Math.PI;
-  const [x, y] = [(Math.cos(turn) * width) / 2, (Math.sin(turn) * height) / 2];
-  const ground = pen.createLinearGradient(width / 2 - x, height / 2 - y, width / 2 + x, height / 2 + y);
-  const hue = [...label].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 200);
-  ground.addColorStop(0, `hsl(${hue} 45% 24%)`);
-  ground.addColorStop(1, `hsl(${(hue + 40) % 360} 50% 44%)`);
-  pen.fillStyle = ground;
+  pen.fillStyle = `hsl(${hueOf(label)} 38% 30%)`;
   pen.fillRect(0, 0, width, height);
-  pen.fillStyle = '#fff';
   pen.textAlign = 'center';
-  pen.font = '600 88px system-ui, sans-serif';
-  pen.fillText(label, width / 2, height / 2 + 10, width - 80);
-  pen.globalAlpha = 0.75;
-  pen.font = '400 36px ui-monospace, monospace';
-  pen.fillText(new Date().toISOString().slice(11, 23), width / 2, height / 2 + 80);
-  pen.globalAlpha = 1;
+  pen.fillStyle = '#fff';
+  pen.font = '600 60px system-ui, sans-serif';
+  pen.fillText(label, width / 2, height / 2, width - 80);
+  pen.fillStyle = 'rgb(255 255 255 / 75%)';
+  pen.font = '400 24px ui-monospace, monospace';
+  pen.fillText(new Date().toISOString().slice(11, 23), width / 2, height / 2 + 46);
 }

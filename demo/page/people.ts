@@ -40,3 +40,8 @@ export function siblingsIn(members: readonly Present[], me: string, device: stri
 function isInCall({ state }: Present): boolean {
   return typeof state === 'object' && state !== null && (state as { inCall?: unknown }).inCall === true;
 }
+
+/** A hue that stays with a name, between teal and violet: red and green mean something else here. */
+export function hueOf(user: string): number {
+  return 175 + Array.from(user).reduce((sum, letter) => (sum * 31 + (letter.codePointAt(0) ?? 0)) % 130, 7);
+}

@@ -4,7 +4,7 @@
 
 import type { CallState, Why } from './call.ts';
 import { createLadderView } from './ladder-view.ts';
-import type { Person } from './people.ts';
+import { hueOf, type Person } from './people.ts';
 import type { PhoneView } from './screen.ts';
 
 export function byId<Kind extends HTMLElement>(id: string): Kind {
@@ -169,11 +169,6 @@ function small(text: string): HTMLElement {
 
 function initial(user: string): string {
   return (Array.from(user)[0] ?? '').toUpperCase();
-}
-
-/** A color that stays with a name. */
-export function hueOf(user: string): number {
-  return Array.from(user).reduce((hue, letter) => (hue * 31 + (letter.codePointAt(0) ?? 0)) % 360, 200);
 }
 
 /** Leaves equal text alone, so that screen readers do not say it twice. */

@@ -18,7 +18,9 @@ let fleet: Fleet | undefined;
 let sites: readonly [DemoSite, DemoSite] | undefined;
 
 before(async () => {
-  fleet = await startFleet({ gateways: 3, routers: 2, env: issuer.env });
+  // A page that was not connected for long when it lost its gateway takes its turn in the fleet's window.
+  const env = { ...issuer.env, SPREAD_GATEWAY_MS: '500', SPREAD_FLEET_MS: '3000' };
+  fleet = await startFleet({ gateways: 3, routers: 2, env });
   sites = [
     await startDemoSite(issuer, () => fleet?.urls() ?? []),
     await startDemoSite(issuer, () => fleet?.urls().toReversed() ?? []),
