@@ -40,12 +40,17 @@ export interface StateStorage {
   removeItem(key: string): void;
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: each platform has classes of its own for the events, which must fit.
+type Handler = ((event: any) => any) | null;
+
 /** As much of a WebSocket as the SDK needs; that of browsers, Node ≥ 22 and the `ws` package fit. */
 export interface WebSocketLike {
-  onopen: ((event: never) => void) | null;
-  onmessage: ((event: { data: unknown }) => void) | null;
-  onclose: ((event: { reason: string }) => void) | null;
-  onerror: ((event: never) => void) | null;
+  onopen: Handler;
+  /** Asked for `data`. */
+  onmessage: Handler;
+  /** Asked for `reason`. */
+  onclose: Handler;
+  onerror: Handler;
   send(data: string): void;
   close(code?: number, reason?: string): void;
 }

@@ -234,7 +234,7 @@ export class FakeService {
               service.clock.after(1, () => this.finish(reason)),
             ),
           );
-          this.onopen?.(undefined as never);
+          this.onopen?.({});
         });
       }
 

@@ -24,7 +24,7 @@ export function openWebSocketFlow(
   let closed = false;
   let ended: (() => void) | undefined;
   socket.onopen = () => open && events.opened();
-  socket.onmessage = ({ data }) => {
+  socket.onmessage = ({ data }: { readonly data: unknown }) => {
     if (!open) return;
     const message = parsed(data);
     if (message !== undefined) events.received(message);
@@ -32,7 +32,7 @@ export function openWebSocketFlow(
   };
   // `error` is always followed by `close`, which says more.
   socket.onerror = () => {};
-  socket.onclose = ({ reason }) => {
+  socket.onclose = ({ reason }: { readonly reason: string }) => {
     closed = true;
     ended?.();
     if (!open) return;
