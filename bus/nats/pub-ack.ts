@@ -22,7 +22,7 @@ interface PubAck {
 const STORE_REFUSES = 10077;
 /** The server has no room left for this account, in memory or on file. */
 const noRoomCodes = [10002, 10023, 10028, 10047];
-const stored = /^\{"stream":"[^"]*","seq":(\d+)(,"duplicate": ?true)?\}$/;
+const stored = /^\{"stream":"[^"]*","seq":([1-9]\d*)(,"duplicate": ?true)?\}$/;
 
 const undecided: Appended = { kind: 'undecided' };
 const logFull: Appended = { kind: 'refused', fault: 'LOG_FULL' };
