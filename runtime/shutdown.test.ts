@@ -103,6 +103,21 @@ test('a step that fails does not keep the others from running, and shows in the 
   assert.deepEqual(said(end), ['process.shutdown-step-failed', 'last in, first out', 'first in, last out']);
 });
 
+test('steps that do not come to an end after a mistake are given up', async () => {
+  const end = await ended(`
+    import { createVirtualClock } from ${url('clock.ts')};
+    import { createSupervisor as create, FATAL_MS_MAX } from ${url('shutdown.ts')};
+    const clock = createVirtualClock();
+    const other = create(createLogger('other', 'info'), clock);
+    other.onShutdown(() => new Promise(() => {}));
+    other.supervise(Promise.reject(new Error('gone')), 'the follower');
+    await clock.advance(FATAL_MS_MAX - 1);
+    console.log('still waiting');
+    await clock.advance(1);`);
+  assert.equal(end.code, 1);
+  assert.deepEqual(said(end), ['process.failed', 'still waiting']);
+});
+
 test('stop exits with its code, and the second stop changes nothing', async () => {
   const end = await ended(`supervisor.stop(3); supervisor.stop(4);`);
   assert.equal(end.code, 3);

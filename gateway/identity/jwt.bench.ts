@@ -1,7 +1,7 @@
 /**
  * Asks what a gateway pays to know a client: a JWT of each algorithm, checked here and by `jose`, and a
- * resume token. Budgets: ES256 under 100 µs and under
- * what `jose` takes; a resume token, which is what an avalanche brings, under 10 µs.
+ * resume token. Budgets: ES256 under 100 µs and under what `jose` takes; a resume token, which is what an
+ * avalanche brings, under 10 µs.
  */
 
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { SignJWT } from 'jose';
 import { isFaultCode } from '#wire/faults.ts';
 import { TOKEN_CHARS_MAX } from '#wire/limits.ts';
-import { type Jwt, parsedJwt, verifiedClaims } from './jwt.ts';
+import { type Jwt, KEYS_TRIED_MAX, parsedJwt, verifiedClaims } from './jwt.ts';
 import { type Algorithm, keyOfSecret, keysOfFile, type VerificationKey } from './keys.ts';
 
 const secret = 'a secret of more than 32 characters, shared with the issuer';
@@ -93,6 +93,17 @@ for (const signer of signers) {
     assert.equal(outcome(zeros, [signer.key]), 'TOKEN_SIGNATURE');
   });
 }
+
+test('a token is tried on a few keys of its algorithm, whatever other keys there are', async () => {
+  const [es, , rs] = signers as [Signer, Signer, Signer];
+  const others = Array.from({ length: KEYS_TRIED_MAX }, () =>
+    pair('ES256', generateKeyPairSync('ec', { namedCurve: 'P-256' })),
+  );
+  const token = await signed(es);
+  const few = [rs.key, ...others.slice(1).map(({ key }) => key), es.key];
+  assert.deepEqual(outcome(token, few), claims);
+  assert.equal(outcome(token, [...others.map(({ key }) => key), es.key]), 'TOKEN_SIGNATURE');
+});
 
 test('the curve may name EdDSA (RFC 9864)', async () => {
   const ed = signers[1]!;

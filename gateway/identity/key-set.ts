@@ -33,8 +33,6 @@ export interface KeySetSource {
 
 /** After a reading that failed, how long the next token with an unknown key does not cause another. */
 export const FAILURE_COOLDOWN_MS = 1_000;
-/** A token without a key id is tried on so many keys. */
-export const KEYS_TRIED_MAX = 4;
 
 /** Keys that are given once and for all. */
 export function createFixedKeySet(keys: readonly VerificationKey[]): KeySet {
@@ -91,6 +89,5 @@ export function createKeySet(source: KeySetSource, initial?: readonly Verificati
 }
 
 function candidates(keys: readonly VerificationKey[], kid: string | undefined): readonly VerificationKey[] {
-  const named = kid === undefined ? keys : keys.filter((key) => key.kid === kid || key.kid === undefined);
-  return named.length > KEYS_TRIED_MAX ? named.slice(0, KEYS_TRIED_MAX) : named;
+  return kid === undefined ? keys : keys.filter((key) => key.kid === kid || key.kid === undefined);
 }
