@@ -219,3 +219,17 @@ test('what is sent in one turn of the loop arrives in order, also where some of 
   await all;
   assert.equal(heard.join(''), '012345678');
 });
+
+test('a client that floods is told why it is closed', async (t) => {
+  const web = await startWeb(t);
+  web.hub.reaction = (flow, text) => {
+    if (text.startsWith('1000 ')) flow.close('FLOOD');
+    else flow.send(text);
+  };
+  const socket = connected(web);
+  await once(socket, 'open');
+  for (let n = 0; n < 20_000; n++) socket.send(`${n} ${'x'.repeat(200)}`);
+  const [{ code, reason }] = (await once(socket, 'close')) as [CloseEvent];
+  assert.deepEqual([code, reason], [4429, 'FLOOD']);
+  assert.equal(web.hub.of('received').length, 1_001);
+});
