@@ -54,7 +54,6 @@ export function upgradeRequest(headers: Readonly<Record<string, string>> = {}): 
 }
 
 export const TEXT = 1;
-export const BINARY = 2;
 
 /** One frame as clients send it: masked (RFC 6455 §5.2). */
 export function clientFrame(opcode: number, payload: Uint8Array | string): Buffer {
