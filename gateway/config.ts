@@ -34,7 +34,10 @@ export const gatewayProperties = {
   GATEWAY_USER_MESSAGES_BURST: count(1_000, 'Messages all sessions of one user may send at once.'),
   GATEWAY_ADDRESS_MESSAGES_PER_SECOND: count(20_000, 'Messages per second from one client address.'),
   GATEWAY_ADDRESS_MESSAGES_BURST: count(40_000, 'Messages one client address may send at once.'),
-  GATEWAY_REFUSALS_MAX: count(500, 'Messages in a row refused for their rate before a flow closes as FLOOD.'),
+  GATEWAY_REFUSALS_MAX: count(
+    500,
+    'Messages refused for their rate, less those that passed since, before a flow closes as FLOOD.',
+  ),
   GATEWAY_PENDING_MAX: count(256, 'Requests of one session that may wait for their answers.'),
   GATEWAY_ROOMS_MAX: count(256, 'Rooms one session may have joined.', 0, 256),
   GATEWAY_WATCHES_MAX: count(64, 'Channels whose presence one session may watch.', 0),

@@ -188,6 +188,21 @@ test('[SESSION-7] a flood costs its sender: refusals with a time, then the end o
   assert.deepEqual(send(session, frame('13'), at(1_000), rules).at(-1), { kind: 'close', fault: 'FLOOD' });
 });
 
+test('[SESSION-7] a flow far above its rate ends although some of its messages pass; one at its rate never', () => {
+  const rules = { ...policy, rate: { perSecond: 100, burst: 1 } };
+  const endsAfter = (everyMs: number) => {
+    const session = opened();
+    for (let i = 0; i < 1_000; i++) {
+      const effects = send(session, frame(`${i}`, { volatile: true }), at(1_000 + i * everyMs), rules);
+      if (effects.at(-1)?.kind === 'close') return i;
+    }
+    return undefined;
+  };
+  assert.equal(endsAfter(10), undefined);
+  assert.equal(endsAfter(5), undefined);
+  assert((endsAfter(2) ?? 1_000) < 50);
+});
+
 test('[SESSION-8] rights, bounds and expiry are named', () => {
   const session = opened();
   assert.equal(faultOf(send(session, frame('1', { to: { channel: 'u/nobody' } }))), 'FORBIDDEN');

@@ -130,7 +130,8 @@ function requested(
     return refusedForNow(session, request, 'RATE_LIMITED', Math.ceil(early), at, policy);
   }
   session.dueMs = nextDueMs(policy.rate, session.dueMs, at.monotonicMs);
-  session.refusals = 0;
+  // One for one, so that a flow far above its rate gets to the bound although some of its messages pass.
+  if (session.refusals > 0) session.refusals -= 1;
   if (session.pending > policy.pendingMax) {
     return refusedForNow(session, request, 'TOO_MANY_PENDING', policy.retryAfterMs, at, policy);
   }
