@@ -200,7 +200,7 @@ function tick(state: Partitions, now: Instant, effects: PartitionsEffect[]): voi
   for (let partition = 0; partition < state.leases.length; partition++) {
     stepOne(state, partition, { kind: 'tick' }, now, effects);
   }
-  if (!state.stopping) handOver(state, now, effects);
+  handOver(state, now, effects);
 }
 
 /** Silence during which this router could not hear is not counted against the others. */
@@ -219,17 +219,14 @@ function forgiven(changedAtMs: number, silenceMs: number, now: Instant): number 
   return Math.min(now.monotonicMs, changedAtMs + silenceMs);
 }
 
-/** Some at a time, so that the gateways do not have to announce everything at once. */
+/** Some at a time, so that the gateways do not have to announce everything at once; when stopping, all. */
 function handOver(state: Partitions, now: Instant, effects: PartitionsEffect[]): void {
-  let left = Math.max(4, Math.ceil(state.leases.length / 64));
+  let left = state.stopping ? state.leases.length : Math.max(4, Math.ceil(state.leases.length / 64));
   for (let partition = 0; partition < state.leases.length && left > 0; partition++) {
     const { holding } = state.leases[partition]!;
-    if (
-      holding.phase !== 'owned' ||
-      holding.renewal !== undefined ||
-      state.owners[partition] === state.router
-    )
-      continue;
+    if (holding.phase !== 'owned' || (!state.stopping && state.owners[partition] === state.router)) continue;
+    // The release would be lost to a renewal that is under way.
+    if (holding.renewal !== undefined) continue;
     stepOne(state, partition, { kind: 'hand-over' }, now, effects);
     left--;
   }
