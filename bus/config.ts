@@ -33,11 +33,11 @@ export const busProperties = {
       'Partitions of the log: how finely routers share the work. Fixed for the life of a deployment.',
   }),
   LOG_STREAMS: Type.Integer({
-    default: 4,
+    default: 6,
     minimum: 1,
     maximum: 64,
     description:
-      'JetStream streams the partitions lie in, partition p in stream p mod LOG_STREAMS. Each has a leader, so in a cluster take a multiple of its nodes. Fixed for the life of a deployment.',
+      'JetStream streams the partitions lie in, partition p in stream p mod LOG_STREAMS. Each has a leader, so that in a cluster the work spreads over the nodes: take a multiple of their number. Fixed for the life of a deployment.',
   }),
   LOG_STORAGE: Type.Union([Type.Literal('file'), Type.Literal('memory')], {
     default: 'file',

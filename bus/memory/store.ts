@@ -3,7 +3,7 @@
  *
  * Nothing is evicted: a frame leaves when its time is over, and what does not fit is refused. Rows keep
  * expired entries until half of them are, so that removing one costs a constant on average. Frames that
- * expire in the same second lie in one bucket; nobody needs a timer of its own.
+ * expire in the same quarter of a second lie in one bucket; nobody needs a timer of its own.
  *
  * Pure but for its own state: the time is handed in. `log.ts` drives it.
  */
@@ -24,7 +24,7 @@ export interface StoreLimits {
 /** What an entry and its message id cost beyond their own bytes, measured roughly. */
 const ENTRY_BYTES = 160;
 const MESSAGE_ID_BYTES = 96;
-const BUCKET_MS = 1_000;
+const BUCKET_MS = 250;
 const COMPACT_ENTRIES_MIN = 32;
 const nothing = new Uint8Array(0);
 
@@ -64,7 +64,10 @@ export interface Store {
   readonly channels: Map<Channel, Row>;
   /** The stored frames by message id, oldest first, for as long as a repeat is recognized. */
   readonly known: Map<string, Stored>;
+  /** By the quarter of a second they expire in. */
   readonly buckets: Map<number, Stored[]>;
+  /** The buckets before this one are gone. */
+  firstBucket: number;
   bytes: number;
 }
 
@@ -77,6 +80,7 @@ export function emptyStore(partitions: number): Store {
     channels: new Map(),
     known: new Map(),
     buckets: new Map(),
+    firstBucket: 0,
     bytes: 0,
   };
 }
@@ -130,18 +134,25 @@ function messageIdBytes(messageId: string): number {
   return MESSAGE_ID_BYTES + messageId.length;
 }
 
-/** Removes what has outlived its time, to the second; what is younger is left out by {@link isAlive}. */
+/** Removes what has outlived its time, to a quarter of a second; what is younger {@link isAlive} tells. */
 export function expire(store: Store, limits: StoreLimits, nowMs: number): void {
   const current = Math.floor(nowMs / BUCKET_MS);
-  for (const [key, bucket] of store.buckets) {
-    if (key >= current) continue;
-    store.buckets.delete(key);
-    for (const entry of bucket) if (!entry.expired) remove(store, entry);
-  }
+  const passed = current - store.firstBucket;
+  const keys =
+    passed > store.buckets.size
+      ? [...store.buckets.keys()].filter((key) => key < current)
+      : Array.from({ length: Math.max(passed, 0) }, (_, n) => store.firstBucket + n);
+  for (const key of keys) removeBucket(store, key);
+  store.firstBucket = Math.max(store.firstBucket, current);
   for (const [messageId, entry] of store.known) {
     if (nowMs < entry.storedAtMs + limits.dedupWindowMs) break;
     forget(store, messageId);
   }
+}
+
+function removeBucket(store: Store, key: number): void {
+  for (const entry of store.buckets.get(key) ?? []) if (!entry.expired) remove(store, entry);
+  store.buckets.delete(key);
 }
 
 /** Exact to the millisecond for one channel, where its limit is about to refuse a frame. */
