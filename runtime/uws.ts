@@ -11,10 +11,14 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { setUnlessGiven } from './env.ts';
 
 export type * from 'uWebSockets.js';
 
 type Uws = typeof import('uWebSockets.js');
+
+/** Bytes of a request's headers, where a token may stand; of itself the binding takes 4,096. It reads this when it loads. */
+setUnlessGiven('UWS_HTTP_MAX_HEADERS_SIZE', '16384');
 
 /** The binding itself; its own type declarations say what each name does. */
 export const uws: Uws = load(createRequire(import.meta.url));
