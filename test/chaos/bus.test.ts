@@ -4,9 +4,9 @@ import { useStage } from '../harness/stage.ts';
 import { type Crowd, gatherCrowd } from './crowd.ts';
 
 describe('[P1][P2][P7] the bus dies and comes back: sockets stay up, and nothing acknowledged is lost', () => {
-  const stage = useStage({ transport: 'websocket', gateways: 3, routers: 2, issuer: 'hmac' });
   let crowd: Crowd | undefined;
   after(() => crowd?.close());
+  const stage = useStage({ transport: 'websocket', gateways: 3, routers: 2, issuer: 'hmac' });
 
   test('nats-server is killed and started again', async () => {
     const { nats } = stage.fleet;

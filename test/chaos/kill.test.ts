@@ -5,9 +5,9 @@ import { useStage } from '../harness/stage.ts';
 import { type Crowd, gatherCrowd } from './crowd.ts';
 
 describe('[P1][P2] whatever is killed, every acknowledged frame arrives at every session, once, in order', () => {
-  const stage = useStage({ transport: 'websocket', gateways: 3, routers: 2, issuer: 'hmac' });
   let crowd: Crowd | undefined;
   after(() => crowd?.close());
+  const stage = useStage({ transport: 'websocket', gateways: 3, routers: 2, issuer: 'hmac' });
 
   function oneOf(processes: readonly ServiceProcess[]): ServiceProcess {
     const alive = processes.filter((one) => one.running);

@@ -62,12 +62,12 @@ async function startBystanders(stage: Stage): Promise<Bystanders> {
 }
 
 describe('bad input has a name, costs its sender alone, and is counted', () => {
-  const stage = useStage({ transport: 'websocket', issuer: 'hmac', gateways: 2, routers: 1, env });
   let bystanders: Bystanders;
+  after(() => bystanders.stop());
+  const stage = useStage({ transport: 'websocket', issuer: 'hmac', gateways: 2, routers: 1, env });
   before(async () => {
     bystanders = await startBystanders(stage);
   });
-  after(() => bystanders.stop());
 
   /** A test of one fault: afterwards it was counted, and the bystanders have felt nothing. */
   function faultTest(name: string, fault: string, act: () => Promise<void>): void {

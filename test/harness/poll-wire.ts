@@ -14,8 +14,12 @@ import type { Wire } from './raw-client.ts';
 interface Poll {
   readonly number: number;
   readonly url: string;
+  /** Another one was under way when it began, perhaps to be heard of later than this one. */
+  readonly crosses: boolean;
   /** It carries messages, so an answer is near. */
   readonly carrying: boolean;
+  /** It carries `bye`: there is no next one. */
+  readonly last: boolean;
   request?: ClientRequest;
 }
 
@@ -24,6 +28,8 @@ interface HttpAnswer {
   readonly body: string;
 }
 
+/** What a flow says of itself; out of date once a younger poll went elsewhere. */
+const ofOneFlow: ReadonlySet<string> = new Set(['welcome', 'resume', 'bye']);
 /** How often in a row the network may fail before the flow counts as closed. */
 const failuresMax = 100;
 const failureWaitMs = 100;
@@ -61,7 +67,9 @@ export function openPollWire(
     if (inbox.closing !== undefined) return;
     const url = urls[polls % urls.length] as string;
     const messages = url === lastUrl ? queue : [...queue.filter(isNoRequest), ...unanswered.values()];
-    const poll: Poll = { number: ++polls, url, carrying: messages.length > 0 };
+    const crosses = inFlight.size > 0;
+    const last = messages.some((text) => JSON.parse(text).type === 'bye');
+    const poll: Poll = { number: ++polls, url, crosses, carrying: messages.length > 0, last };
     queue = [];
     lastUrl = url;
     inFlight.set(poll.number, poll);
@@ -83,7 +91,9 @@ export function openPollWire(
     const newest = poll.number === polls;
     const answer = answerIn(body);
     if (answer === undefined) {
-      if (newest) close(status, faultIn(body));
+      const fault = faultIn(body);
+      if (newest && replacedItself(poll, fault)) begin();
+      else if (newest) close(status, fault);
       return;
     }
     failures = 0;
@@ -95,12 +105,21 @@ export function openPollWire(
       flow = answer.flow;
     }
     for (const message of (repeats ? [] : answer.messages) as ServerMessage[]) {
-      if (message.type === 'bye' && !newest) continue;
+      if (!newest && ofOneFlow.has(message.type)) continue;
+      if (message.type === 'bye' && replacedItself(poll, message.fault)) continue;
       if (message.type === 'ack' || message.type === 'nack') unanswered.delete(message.id ?? '');
       inbox.received(message);
       if (message.type === 'bye') close(status, message.fault);
     }
+    if (poll.last) close(status, 'BYE');
     if (newest) begin();
+  }
+
+  /** The older of two polls under way took the younger one's place: the client goes on with another. */
+  function replacedItself({ crosses }: Poll, fault: string): boolean {
+    if (!crosses || fault !== 'REPLACED') return false;
+    lastUrl = undefined;
+    return true;
   }
 
   function failed(poll: Poll, error: Error): void {

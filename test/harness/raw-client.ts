@@ -154,7 +154,7 @@ function clientOf(
     },
     request(message, timeoutMs = timeoutMsDefault) {
       const id = message.id ?? freshId();
-      const answer = replyTo(name, inbox, id, `${message.type} ${id}`, timeoutMs, closed);
+      const answer = replyTo(name, inbox, { ...message, id }, timeoutMs, closed);
       post({ ...message, id });
       return answer;
     },
@@ -190,11 +190,12 @@ function framesOf(inbox: Inbox, channel: string | undefined): readonly FrameMess
 function replyTo(
   name: string,
   inbox: Inbox,
-  id: string,
-  what: string,
+  message: RequestMessage & { readonly id: string },
   timeoutMs: number,
   closed: Promise<Closing>,
 ): Promise<Reply> {
+  const { type, id } = message;
+  const what = `${type} ${id}`;
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       inbox.replies.delete(id);
@@ -202,6 +203,8 @@ function replyTo(
     }, timeoutMs);
     inbox.replies.set(id, (reply) => {
       clearTimeout(timer);
+      // Whoever has left a room names no cursor of it any more, or the next flow would join it again.
+      if (type === 'leave' && reply.type === 'ack') inbox.cursors.delete(`r/${message['room']}`);
       resolve(reply);
     });
     void closed.then((closing) => {

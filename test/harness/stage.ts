@@ -40,6 +40,8 @@ export interface Stage {
   readonly issuer: RotatingIssuer;
   readonly transport: RawClient['transport'];
   readonly inOneProcess: boolean;
+  /** Long polls over several gateways: every poll is answered by another one, so no gateway keeps a flow. */
+  readonly rotates: boolean;
   /** A name that no other test has. */
   name(word: string): string;
   token(user: string, options?: TokenOptions): string;
@@ -85,6 +87,7 @@ export function useStage(options: StageOptions): Stage {
     },
     transport: options.transport,
     inOneProcess: (options.gateways ?? 0) === 0,
+    rotates: options.transport === 'poll' && (options.gateways ?? 0) > 1,
     name: (word) => `${word}-${++names}`,
     token: (user, tokenOptions) => stage.issuer.token(user, tokenOptions),
     async connect(name, openingOptions, url, life = 'test') {
@@ -94,7 +97,7 @@ export function useStage(options: StageOptions): Stage {
       const client =
         options.transport === 'poll'
           ? openPollClient(name, rotated, openingOptions)
-          : await openWebSocketClient(name, rotated[0] as string, openingOptions);
+          : await openAtFirst(name, rotated, openingOptions);
       if (life === 'test') clients.push(client);
       return client;
     },
@@ -111,6 +114,22 @@ export function useStage(options: StageOptions): Stage {
     },
   };
   return stage;
+}
+
+/** At the first gateway that listens: one that is about to end refuses to be connected to. */
+async function openAtFirst(
+  name: string,
+  urls: readonly string[],
+  options: OpeningOptions | undefined,
+): Promise<RawClient> {
+  const [url, ...others] = urls;
+  assert(url !== undefined, 'no gateway listens');
+  try {
+    return await openWebSocketClient(name, url, options);
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ECONNREFUSED') throw error;
+    return openAtFirst(name, others, options);
+  }
 }
 
 function fixed(issuer: ReturnType<typeof createHmacIssuer>): RotatingIssuer {

@@ -9,7 +9,7 @@ import { joins } from './rooms.ts';
 
 export function flowsSuite(stage: Stage): void {
   // A poll at another gateway takes the place of its own flow, and so of every other of its session.
-  if (stage.transport === 'websocket' || stage.inOneProcess) severalFlowsSuite(stage);
+  if (!stage.rotates) severalFlowsSuite(stage);
   replacingSuite(stage);
 }
 

@@ -88,7 +88,7 @@ function revocationSuite(stage: Stage): void {
       const bystander = await stage.open(bob);
       const { session } = client.welcome;
       const value = { user: ann, session, token: tokenId }[kind];
-      await revoke(stage, kind, value);
+      await revoke(stage, `--${kind}`, value);
       assert.equal((await client.next('bye', undefined, 2_000)).fault, 'REVOKED');
       const { code } = await client.closed;
       if (stage.transport === 'websocket') assert.equal(code, 4403);
@@ -107,7 +107,7 @@ function revocationSuite(stage: Stage): void {
   test('a user may come again with a token issued after the revocation', async () => {
     const ann = stage.name('ann');
     const client = await stage.open(ann);
-    await revoke(stage, 'user', ann);
+    await revoke(stage, '--user', ann);
     assert.equal((await client.next('bye', undefined, 2_000)).fault, 'REVOKED');
     const again = await stage.connect('again');
     // `iat` is in whole seconds: the next one lies surely after the revocation.
