@@ -28,7 +28,7 @@ export interface SessionPolicy {
   readonly gateway: string;
   readonly partitions: number;
   readonly rate: RatePolicy;
-  /** Messages refused for their rate, beyond as many as the rate lets through, after which the flow closes as a flood. */
+  /** Messages refused for their rate, less those that passed since, after which the flow closes as a flood. */
   readonly refusalsMax: number;
   readonly pendingMax: number;
   readonly roomsMax: number;
@@ -68,7 +68,7 @@ export class Session {
   /** Requests that wait for their answers. */
   pending = 0;
   dueMs = 0;
-  refusalDueMs = 0;
+  refusals = 0;
   /** A younger flow of this session has its sends. */
   sendsMoved = false;
 

@@ -121,7 +121,8 @@ function requested(
   session.pending += 1;
   const early = tooEarlyMs(policy.rate, session.dueMs, at.monotonicMs);
   if (early > 0) {
-    if (floods(session, at, policy)) {
+    session.refusals += 1;
+    if (session.refusals > policy.refusalsMax) {
       return [
         { kind: 'fault', fault: 'FLOOD' },
         { kind: 'close', fault: 'FLOOD' },
@@ -136,14 +137,6 @@ function requested(
     return refusedForNow(session, request, 'TOO_MANY_PENDING', policy.retryAfterMs, at, policy);
   }
   return served(session, request, traceparent, at, policy);
-}
-
-/** Meters what was refused: a flow that goes on at more than twice its rate has to go, with a burst for those that learn. */
-function floods(session: Session, at: Moment, policy: SessionPolicy): boolean {
-  const refusals = { perSecond: policy.rate.perSecond, burst: policy.refusalsMax };
-  if (tooEarlyMs(refusals, session.refusalDueMs, at.monotonicMs) > 0) return true;
-  session.refusalDueMs = nextDueMs(refusals, session.refusalDueMs, at.monotonicMs);
-  return false;
 }
 
 /** Refuses what may come again soon. The hub asks it too, where a user or an address is over its rate. */
