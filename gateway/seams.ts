@@ -64,10 +64,10 @@ export interface Transport {
 
 // Dialect.
 
-/** Where a dialect is spoken: a path and, for WebSocket, the subprotocol (RFC 6455 §11.3.4). */
+/** Where a dialect is spoken: a path and, for WebSocket, the subprotocol (RFC 6455 §11.3.4), if its clients offer one. */
 export interface Endpoint {
   readonly path: string;
-  readonly subprotocol: string;
+  readonly subprotocol: string | undefined;
 }
 
 export type Credential =

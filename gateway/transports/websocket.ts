@@ -214,13 +214,14 @@ function upgrade(
   response.upgrade<Holder>(
     { flow: new WebSocketFlow(deps.flowNumber(), visitor.opening, turn) },
     request.getHeader('sec-websocket-key'),
-    dialect.endpoint.subprotocol,
+    dialect.endpoint.subprotocol ?? '',
     request.getHeader('sec-websocket-extensions'),
     context,
   );
 }
 
-function mistakeOf(visitor: Visitor, subprotocol: string): FaultCode | undefined {
+function mistakeOf(visitor: Visitor, subprotocol: string | undefined): FaultCode | undefined {
   if (!visitor.originAllowed) return 'ORIGIN_REFUSED';
-  return visitor.protocols.includes(subprotocol) ? undefined : 'WRONG_SUBPROTOCOL';
+  if (subprotocol === undefined || visitor.protocols.includes(subprotocol)) return undefined;
+  return 'WRONG_SUBPROTOCOL';
 }
