@@ -46,6 +46,8 @@ interface State {
   oldest: number;
   next: number;
   bytes: number;
+  /** When a surprise was last logged. */
+  surprisedMs: number;
   /** Decided without asking the server; told in the next turn. */
   given: ((outcome: Appended) => void)[];
 }
@@ -55,6 +57,8 @@ const UNDER_WAY_MAX = 16_384;
 const UNDER_WAY_BYTES_MAX = 67_108_864;
 const ANSWER_MS_MAX = 5_000;
 const SWEEP_MS = 250;
+/** One line for all errors of this time; they are counted as undecided. */
+const SURPRISE_MS = 10_000;
 const NO_RESPONDERS = 503;
 const undecided: Appended = { kind: 'undecided' };
 
@@ -72,11 +76,16 @@ export function createAppends(
       return { number: -1, bytes: 0, sentMs: 0, answered: undefined };
     }),
     headers: { text: '', encode: encodeText },
-    surprised: ({ err_code, description }) =>
-      log.warn({ event: 'bus.append.error', code: err_code, reason: description }, 'an append is undecided'),
+    surprised({ err_code: code, description: reason }) {
+      const nowMs = clock.monotonicMs();
+      if (nowMs - state.surprisedMs < SURPRISE_MS) return;
+      state.surprisedMs = nowMs;
+      log.warn({ event: 'bus.append.error', code, reason }, 'the log answers appends with an error');
+    },
     oldest: 0,
     next: 0,
     bytes: 0,
+    surprisedMs: Number.NEGATIVE_INFINITY,
     given: [],
   };
   const unsubscribe = connection.subscribe(`${inbox}.*`, (message) => heed(state, message));
@@ -108,6 +117,10 @@ function send(state: State, append: Append, answered: (outcome: Appended) => voi
   // Whole seconds there, rounded up, and one more since its sweep of expired messages runs each second.
   state.headers.text = `NATS/1.0\r\nNats-Msg-Id:${messageId}\r\nNats-TTL:${Math.ceil(ttlMs / 1_000) + 1}\r\n\r\n`;
   const reply = state.inbox + state.next;
+  if (data.length + 2 * state.headers.text.length > state.connection.payloadBytesMax) {
+    state.surprised({ code: 413, err_code: 0, description: 'a frame is larger than the bus takes' });
+    return undecidedSoon(state, answered);
+  }
   if (!state.connection.publish(logSubject(partition, channel), data, reply, state.headers)) {
     return undecidedSoon(state, answered);
   }

@@ -198,18 +198,24 @@ function setConnected(state: State, connected: boolean): void {
  * full buffers that may be never. So the socket is destroyed under it; there is no public way.
  */
 function letGoOfSocket({ nats, clock }: State): void {
-  const inside = nats as unknown as { protocol?: { transport?: { socket?: Socket } } };
-  const stale = inside.protocol?.transport?.socket;
+  const stale = socketOf(nats);
   clock.after(LET_GO_MS, () => {
-    if (stale !== undefined && inside.protocol?.transport?.socket === stale) stale.destroy();
+    if (socketOf(nats) === stale) stale?.destroy();
   });
+}
+
+function socketOf(nats: NatsConnection): Socket | undefined {
+  const inside = nats as unknown as { protocol?: { transport?: { socket?: Socket } } };
+  return inside.protocol?.transport?.socket;
 }
 
 async function close(state: State): Promise<void> {
   state.closing = true;
+  const socket = socketOf(state.nats);
   const late = new Promise<void>((resolve) => {
     state.clock.after(CLOSE_MS_MAX, resolve);
   });
   await Promise.race([state.nats.close(), late]);
+  socket?.destroy();
   setConnected(state, false);
 }

@@ -2,8 +2,8 @@
  * Reads: the frames of one channel after a position, straight out of the stream.
  *
  * Any replica answers a direct get, in a batch, and has what it has: a beginning of the log without holes.
- * What it lacks only the leader knows; it is asked message by message, for what the replica did not bring.
- * Where there is one copy, it is the leader.
+ * What it lacks only the leader knows; it is asked message by message, for what the replica did not bring, or
+ * for all where the replica does not answer (a frozen one is still asked). One copy alone is the leader.
  */
 
 import type { Msg } from '@nats-io/transport-node';
@@ -37,20 +37,27 @@ interface Page {
 }
 
 const ANSWER_MS_MAX = 2_000;
+/** Where the leader is going to be asked anyway. */
+const HASTY_MS_MAX = 500;
 const BATCH_MAX = 1_000;
+/** Messages the leader is asked for in one read, one after another. */
+const LEADER_BATCH_MAX = 200;
 const END_OF_BATCH = 204;
 const NOT_FOUND = 404;
 
 export function createReads(requests: Requests, api: JetStreamApi, replicas: number): Reads {
   return {
     async read(wanted, leader) {
-      const page = await directPage(requests, wanted);
-      if (!page.exhausted || page.last >= wanted.upTo) return readOf(wanted, page, page.exhausted);
-      if (replicas === 1) return readOf(wanted, page, true);
-      if (!leader) return readOf(wanted, page, false);
-      return readOf(wanted, page, await leaderRest(api, wanted, page));
+      if (replicas > 1 && leader) return readWithLeader(requests, api, wanted);
+      const page = await directPage(requests, wanted, ANSWER_MS_MAX);
+      return readOf(wanted, page, replicas === 1 && page.exhausted);
     },
   };
+}
+
+async function readWithLeader(requests: Requests, api: JetStreamApi, wanted: Wanted): Promise<Read> {
+  const page = await directPage(requests, wanted, HASTY_MS_MAX).catch(() => emptyPage(wanted, true));
+  return readOf(wanted, page, page.exhausted && (await leaderRest(api, wanted, page)));
 }
 
 function readOf({ after, upTo }: Wanted, page: Page, complete: boolean): Read {
@@ -58,8 +65,12 @@ function readOf({ after, upTo }: Wanted, page: Page, complete: boolean): Read {
   return { entries: page.entries, through: page.entries.at(-1)?.position ?? after };
 }
 
-async function directPage(requests: Requests, wanted: Wanted): Promise<Page> {
-  const page: Page = { entries: [], bytes: 0, last: wanted.after, exhausted: false, broken: false };
+function emptyPage({ after }: Wanted, exhausted: boolean): Page {
+  return { entries: [], bytes: 0, last: after, exhausted, broken: false };
+}
+
+async function directPage(requests: Requests, wanted: Wanted, timeoutMs: number): Promise<Page> {
+  const page = emptyPage(wanted, false);
   const question = {
     seq: wanted.after + 1,
     next_by_subj: wanted.subject,
@@ -67,7 +78,7 @@ async function directPage(requests: Requests, wanted: Wanted): Promise<Page> {
     max_bytes: wanted.bytesMax,
   };
   const data = Buffer.from(JSON.stringify(question));
-  await requests.many(`$JS.API.DIRECT.GET.${wanted.stream}`, data, ANSWER_MS_MAX, (message) =>
+  await requests.many(`$JS.API.DIRECT.GET.${wanted.stream}`, data, timeoutMs, (message) =>
     heed(page, wanted, message),
   );
   if (page.broken) throw new BusUnavailable(`read of ${wanted.stream}: an answer was lost`);
@@ -104,7 +115,8 @@ function take(page: Page, { upTo }: Wanted, entry: LogEntry): void {
 
 /** Brings what the leader has past the page; true when there is no more of it up to `upTo`. */
 async function leaderRest(api: JetStreamApi, wanted: Wanted, page: Page): Promise<boolean> {
-  while (page.last < wanted.upTo && (page.bytes < wanted.bytesMax || page.entries.length === 0)) {
+  for (let asked = 0; asked < LEADER_BATCH_MAX; asked++) {
+    if (page.last >= wanted.upTo || (page.bytes >= wanted.bytesMax && page.entries.length > 0)) break;
     const outcome = await api.nextMessage(wanted.stream, wanted.subject, page.last + 1);
     if (!outcome.ok) {
       if (outcome.error.err_code === apiCodes.messageNotFound) return true;

@@ -186,6 +186,17 @@ resilient(
   },
 );
 
+resilient('[P7] closing does not wait for a server that is frozen', async (opened) => {
+  const node = await opened.another();
+  opened.server.freeze();
+  const data = Buffer.alloc(60_000);
+  for (let n = 0; n < 400; n++) node.log.append(frameTo(node, 'u/bob', '', { data }), () => undefined);
+  const startMs = performance.now();
+  await node.close();
+  assert(performance.now() - startMs < 1_500);
+  opened.server.resume();
+});
+
 resilient('the epoch outlives a restart of the server', async (opened) => {
   const { bus, server } = opened;
   const before = bus.log.epoch(0);

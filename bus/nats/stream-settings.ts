@@ -25,6 +25,11 @@ export const JOURNAL_SUBJECT = 'snowshed.revocations';
 export const EPOCH = 'epoch';
 
 const NANOS = 1_000_000;
+/** So that what routers leave behind that never come back does not stay for ever; leases are renewed each second. */
+const LEASE_MS_MAX = 86_400_000;
+const LEASES_BYTES_MAX = 16_777_216;
+/** Some 300,000 revocations; past it the next one is refused. */
+const JOURNAL_BYTES_MAX = 67_108_864;
 /** Times to live are rounded up to whole seconds there, and one more so that none ends too soon. */
 const TTL_SLACK_MS = 2_000;
 
@@ -62,6 +67,8 @@ export function leasesStream(config: BusConfig): StreamSettings {
     description: 'Snowshed: who owns which partition',
     subjects: [`$KV.${LEASES_BUCKET}.>`],
     storage: 'memory',
+    max_age: LEASE_MS_MAX * NANOS,
+    max_bytes: LEASES_BYTES_MAX,
     max_msgs_per_subject: 1,
     discard: 'new',
     allow_rollup_hdrs: true,
@@ -79,6 +86,7 @@ export function journalStream(config: BusConfig): StreamSettings {
     subjects: [JOURNAL_SUBJECT],
     storage: 'file',
     max_age: config.JOURNAL_TTL_MS * NANOS,
+    max_bytes: JOURNAL_BYTES_MAX,
     discard: 'new',
     metadata: {},
   };

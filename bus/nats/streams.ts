@@ -103,7 +103,11 @@ async function openStream(state: State, settings: StreamSettings, untilMs: numbe
       checkSettings(settings, info);
       return;
     } catch (error) {
-      if (!(error instanceof BusUnavailable) || state.clock.monotonicMs() > untilMs) throw error;
+      if (!(error instanceof BusUnavailable)) throw error;
+      if (state.clock.monotonicMs() > untilMs) {
+        const what = `stream ${settings.name} could not be made or found; NATS needs JetStream (${error.message})`;
+        throw new BusUnavailable(what, { cause: error });
+      }
     }
     await new Promise<void>((resolve) => state.clock.after(RETRY_MS, resolve));
   }
