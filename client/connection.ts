@@ -29,8 +29,8 @@ export interface ConnectionSettings {
 export interface ConnectionEvents {
   status(status: Status): void;
   waiting(wait: { readonly etaMs: number; readonly ahead: number }): void;
-  /** A link stands: from now on everything is sent on it. */
-  up(link: Link, welcome: Welcome): void;
+  /** A link stands: from now on everything is sent on it. `moved`: it did before, and goes on at another gateway. */
+  up(link: Link, welcome: Welcome, moved: boolean): void;
   down(): void;
   /** From any link that was welcomed; `newest`: it is the one that `up` told last. */
   received(link: number, message: ServerMessage, newest: boolean): void;
@@ -131,13 +131,14 @@ export function createConnection(
 
   function linkTo(transport: Link['transport'], token: string | undefined, flow: 'replace' | 'add'): Link {
     const { device } = settings;
+    let welcomed = false;
     const bearings = () => ({ resume, cursors: events.cursors() });
     const hello = () => {
-      const credential = token === undefined ? { resume } : { token };
+      // A flow that begins again goes on with the session it has.
+      const credential = token === undefined || welcomed ? { resume } : { token };
       return JSON.stringify({ type: 'hello', ...credential, device, flow, cursors: events.cursors() });
     };
     const url = addressOf(settings.url, gateways, attempts++, platform.draw());
-    let welcomed = false;
     const link: Link = createLink(
       ++links,
       (flowEvents) =>
@@ -180,9 +181,11 @@ export function createConnection(
     apply({ kind: 'welcomed' });
     armRefresh(welcome.expiresAt);
     if (link.transport === 'poll' && !settings.onlyLongPoll && platform.WebSocket !== undefined) armUpgrade();
-    events.up(link, welcome);
+    const moved = former === link && welcome.resumed;
+    events.up(link, welcome, moved);
+    if (moved) return;
     events.status({ state: 'open', transport: link.transport, resumed: welcome.resumed });
-    if (former !== undefined && former !== link) void former.close();
+    if (former !== link) void former?.close();
   }
 
   function renewed(message: { readonly resume: string; readonly expiresAt: number }): void {
@@ -240,7 +243,7 @@ export function createConnection(
 
   /** A second link beside the first; the first is closed once the second is welcomed. */
   function second(transport: Link['transport']): void {
-    if (live === undefined || closing.signal.aborted) return;
+    if (live === undefined || resume === undefined || closing.signal.aborted) return;
     void next?.close();
     next = linkTo(transport, undefined, 'add');
   }

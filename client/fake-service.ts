@@ -67,6 +67,8 @@ export class FakeService {
   webSocketsPass = true;
   /** Says welcome at once. */
   welcomes = true;
+  /** Each poll comes to another gateway, which does not know the flow. */
+  movesPolls = false;
   /** Answers requests at once. */
   answers = true;
   expiresInMs = 3_600_000;
@@ -77,7 +79,13 @@ export class FakeService {
   private told: ((news: PlatformNews) => void)[] = [];
   private readonly polls = new Map<
     string,
-    { flow: FakeFlow; queue: Message[]; turn: number; answer: (() => void) | undefined }
+    {
+      flow: FakeFlow;
+      queue: Message[];
+      turn: number;
+      answer: (() => void) | undefined;
+      tells(message: Message): boolean;
+    }
   >();
   private readonly clock: Clock;
   private readonly draws: () => number;
@@ -267,36 +275,44 @@ export class FakeService {
     const poll = this.pollOf(request);
     poll.answer?.();
     for (const message of request.messages ?? []) this.hear(poll.flow, message as ClientMessage);
-    if (poll.queue.length === 0 && poll.flow.open) {
-      await new Promise<void>((resolve, reject) => {
-        const cancel = this.clock.after(25_000, resolve);
-        poll.answer = () => {
-          cancel();
-          poll.answer = undefined;
-          resolve();
-        };
-        init.signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
-      });
-    }
-    if (!poll.flow.open && poll.queue.length === 0) throw new TypeError('connection reset');
-    const messages = poll.queue.splice(0);
-    if (messages.length > 0) poll.turn++;
-    return new Response(
-      JSON.stringify({ flow: String(this.flows.indexOf(poll.flow)), turn: poll.turn, messages }),
-    );
+    const taken = () => {
+      if (!poll.flow.open && poll.queue.length === 0) throw new TypeError('connection reset');
+      const messages = poll.queue.splice(0);
+      if (messages.length > 0) poll.turn++;
+      return JSON.stringify({ flow: String(this.flows.indexOf(poll.flow)), turn: poll.turn, messages });
+    };
+    if (poll.queue.some(poll.tells) || !poll.flow.open) return new Response(taken());
+    const answer = await new Promise<string>((resolve, reject) => {
+      const end = () => {
+        cancel();
+        poll.answer = undefined;
+        try {
+          resolve(taken());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const cancel = this.clock.after(25_000, end);
+      poll.answer = end;
+      init.signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
+    });
+    return new Response(answer);
   }) as unknown as typeof fetch;
 
   private pollOf(request: PollRequest) {
     const known = this.polls.get(request.flow ?? '');
-    if (known?.flow.open && known.turn === request.turn) return known;
+    if (known?.flow.open && known.turn === request.turn && !this.movesPolls) return known;
+    if (this.movesPolls) known?.flow.say({ type: 'bye', fault: 'REPLACED', spreadMs: 0 });
     known?.flow.drop();
     const queue: Message[] = [];
+    /** A flow that goes on elsewhere does not answer with its welcome alone. */
+    const tells = ({ type }: Message) => type !== 'welcome' || request.flow === undefined;
     const write = (message: Message) => {
       queue.push(message);
-      this.clock.after(1, () => poll.answer?.());
+      if (tells(message)) this.clock.after(1, () => poll.answer?.());
     };
     const flow = new FakeFlow('poll', this.clock.monotonicMs(), write, () => poll.answer?.());
-    const poll: typeof known & object = { flow: this.open(flow), queue, turn: 0, answer: undefined };
+    const poll: typeof known & object = { flow: this.open(flow), queue, turn: 0, answer: undefined, tells };
     this.polls.set(String(this.flows.length - 1), poll);
     const { resume, cursors } = request;
     if (request.flow !== undefined && resume !== undefined)

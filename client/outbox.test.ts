@@ -348,3 +348,15 @@ test('[OUTBOX-11] only what was never written can be taken back; the rest keeps 
   box.flowUp(outbox, 2, limits);
   assert.deepEqual(idsOf(box.due(outbox, 1).write), ['b']);
 });
+
+test('[OUTBOX-12] over polls a lane waits for the answers to what was written before; what waits goes together', () => {
+  const outbox = box.emptyOutbox();
+  box.flowUp(outbox, 1, limits, false);
+  box.ask(outbox, asked('a'), 0);
+  assert.deepEqual(idsOf(box.due(outbox, 0).write), ['a']);
+  for (const id of ['b', 'c']) box.ask(outbox, asked(id), 0);
+  box.ask(outbox, asked('other', 'u/eve'), 0);
+  assert.deepEqual(idsOf(box.due(outbox, 0).write), ['other']);
+  box.acked(outbox, 'a');
+  assert.deepEqual(idsOf(box.due(outbox, 10).write), ['b', 'c']);
+});

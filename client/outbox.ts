@@ -53,6 +53,11 @@ export interface Outbox {
   bytes: number;
   /** The flow to write on; 0: none. */
   flow: number;
+  /**
+   * Whether what is written arrives in order, or not at all. Polls may be answered by different gateways: there a
+   * lane takes nothing further while something of it is unanswered.
+   */
+  pipelined: boolean;
   limits: Pick<SessionLimits, 'messageBytes' | 'repeatMs' | 'framesPerSecond' | 'framesBurst' | 'pending'>;
   /** When the next write would be due at an even pace. */
   paceMs: number;
@@ -87,7 +92,7 @@ export function emptyOutbox(): Outbox {
     framesBurst: 20,
     pending: 64,
   };
-  return { entries: new Map(), stops: new Map(), bytes: 0, flow: 0, limits, paceMs: 0 };
+  return { entries: new Map(), stops: new Map(), bytes: 0, flow: 0, pipelined: true, limits, paceMs: 0 };
 }
 
 /** Takes a request in, or says why not. */
@@ -117,7 +122,8 @@ export function takeBack(outbox: Outbox, id: string): boolean {
 }
 
 /** A flow was welcomed: from now on everything is written on it, what waits for an answer first. */
-export function flowUp(outbox: Outbox, flow: number, limits: Outbox['limits']): Failed[] {
+export function flowUp(outbox: Outbox, flow: number, limits: Outbox['limits'], pipelined = true): Failed[] {
+  outbox.pipelined = pipelined;
   outbox.limits = limits;
   const tooLarge = [...outbox.entries.values()].filter((entry) => isTooLarge(outbox, entry));
   for (const entry of tooLarge) remove(outbox, entry);
@@ -199,6 +205,7 @@ export function due(outbox: Outbox, nowMs: number): Due {
   const burstMs = gapMs * Math.max(0, outbox.limits.framesBurst / 2 - 1);
   for (const entry of outbox.entries.values()) {
     if (entry.flow !== 0 || outbox.stops.has(entry.lane)) continue;
+    if (!outbox.pipelined && answering.has(entry.lane)) continue;
     if (underWay >= outbox.limits.pending) break;
     if (outbox.paceMs - burstMs > nowMs) {
       wakeMs = Math.min(wakeMs, outbox.paceMs - burstMs);

@@ -3,8 +3,12 @@
  *
  * A request waits at the service until there is something to tell. What is to be sent meanwhile goes in a second
  * request, upon which the service ends the first; so at most two are under way, and answers are taken in the
- * order of their requests. Each carries the resume token and the cursors, so that any gateway may answer it. A
- * request that fails ends the flow: the next one resumes, and repeats what has no answer.
+ * order of their requests. An answer that comes twice is known by its turn.
+ *
+ * Each request carries the resume token and the cursors, so that any gateway may answer it. One that does not
+ * know the flow opens it anew and brings what lies past the cursors, so that nothing an elder request may still
+ * bring is needed. Two requests that do so at two gateways at once may take the place of one another: then the
+ * flow begins again with `hello`. A request that fails ends the flow.
  */
 
 import type { PollAnswer } from '#wire/messages.ts';
@@ -15,6 +19,9 @@ import type { Platform } from './platform.ts';
 export const POLL_PATH = '/v1/poll';
 
 const UNDER_WAY_MAX = 2;
+/** For so long after requests crossed, `REPLACED` is taken for their doing and not for that of another client. */
+const CROSSED_MS = 5_000;
+const BEGINNINGS_MAX = 5;
 const REQUEST_CHARS_MAX = 65_536;
 const CLOSE_MS_MAX = 1_000;
 
@@ -23,21 +30,34 @@ interface Answered {
   readonly body: Partial<PollAnswer> & { readonly fault?: string; readonly retryAfterMs?: number };
 }
 
+interface Request {
+  readonly stop: AbortController;
+  /** It has come, and waits for those of elder requests. */
+  answer?: Answered;
+}
+
+interface Said {
+  readonly type?: unknown;
+  readonly fault?: unknown;
+}
+
 export function openPollFlow(url: string, platform: Platform, bearings: Bearings, events: FlowEvents): Flow {
   const address = url.replace(/^ws/, 'http') + POLL_PATH;
-  const stop = new AbortController();
   let known: { readonly flow?: string; readonly turn?: number | undefined } = {};
-  const unsent: string[] = [];
-  let underWay = 0;
+  let unsent: string[] = [];
+  /** Oldest first. */
+  let underWay: Request[] = [];
   let scheduled = false;
-  /** Settles when every answer before has been taken. */
-  let taken: Promise<unknown> = Promise.resolve();
   let alive = true;
+  /** When two requests were last under way. */
+  let crossedMs = -Infinity;
+  let begunMs = -Infinity;
+  let beginnings = 0;
 
   function schedule(): void {
     if (scheduled) return;
     scheduled = true;
-    void Promise.resolve().then(() => {
+    queueMicrotask(() => {
       scheduled = false;
       if (alive) poll();
     });
@@ -45,11 +65,15 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
 
   function poll(): void {
     // The flow is not known before its first answer, and one request at a time waits for news.
-    if (underWay >= (known.flow === undefined ? 1 : UNDER_WAY_MAX)) return;
-    if (underWay > 0 && unsent.length === 0) return;
-    underWay++;
-    const answer = post(takeMessages(), stop.signal);
-    taken = Promise.all([answer, taken]).then(([answer]) => take(answer), lost);
+    if (underWay.length >= (known.flow === undefined ? 1 : UNDER_WAY_MAX)) return;
+    if (underWay.length > 0 && unsent.length === 0) return;
+    const request: Request = { stop: new AbortController() };
+    underWay.push(request);
+    if (underWay.length > 1) crossedMs = platform.nowMs();
+    post(takeMessages(), request.stop.signal).then(
+      (answer) => answered(request, answer),
+      () => underWay.includes(request) && end({}),
+    );
   }
 
   /** As many as one request may hold, and one at least. */
@@ -62,44 +86,80 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
     return unsent.splice(0, tooMany < 0 ? unsent.length : tooMany);
   }
 
-  async function post(messages: readonly string[], signal: AbortSignal | undefined): Promise<Answered> {
-    const { resume, cursors } = bearings();
-    const head = JSON.stringify({ ...known, resume, cursors }).slice(0, -1);
-    const body = `${head},"messages":[${messages.join(',')}]}`;
-    const headers = { 'content-type': 'application/json' };
+  async function post(messages: readonly string[], signal: AbortSignal | null): Promise<Answered> {
+    const head = JSON.stringify({ ...known, ...bearings() }).slice(0, -1);
     const response = await platform.fetch(address, {
       method: 'POST',
-      headers,
-      body,
-      signal: signal ?? null,
-      keepalive: signal === undefined,
+      headers: { 'content-type': 'application/json' },
+      body: `${head},"messages":[${messages.join(',')}]}`,
+      signal,
+      keepalive: signal === null,
     });
     const answer = await response.json().catch(() => ({}));
     return { response, body: answer as Answered['body'] };
   }
 
-  function take({ response, body }: Answered): void {
-    underWay--;
-    if (!alive) return;
-    if (!response.ok || body.flow === undefined) return end(refusal(response, body));
-    known = { flow: body.flow, turn: body.turn };
-    for (const message of body.messages ?? []) if (alive) events.received(message);
-    events.heard();
-    schedule();
+  function answered(request: Request, answer: Answered): void {
+    if (!underWay.includes(request)) return;
+    request.answer = answer;
+    const { response, body } = answer;
+    if (!response.ok || body.flow === undefined) {
+      return isOwnDoing(body.fault) ? beginAgain() : end(refusal(response, body));
+    }
+    if (body.messages?.some((said) => isBye(said) && isOwnDoing(said.fault))) return beginAgain();
+    if (known.flow !== undefined && body.flow !== known.flow) {
+      for (const elder of underWay.splice(0, underWay.indexOf(request))) elder.stop.abort();
+    }
+    while (underWay[0]?.answer !== undefined) take(underWay.shift()!.answer!.body);
   }
 
-  function lost(): void {
-    end({});
+  function take({ flow = '', turn, messages = [] }: Answered['body']): void {
+    const anew = known.flow !== undefined && known.flow !== flow;
+    const isRepeat = known.flow === flow && known.turn === turn;
+    known = { flow, turn };
+    // What this very request asked is answered before the flow that was opened for it makes all else repeat.
+    const ordered = anew
+      ? [...messages.filter(isAnswer), ...messages.filter((said) => !isAnswer(said))]
+      : messages;
+    for (const message of isRepeat ? [] : ordered) {
+      if (!alive || known.flow !== flow) return;
+      // A flow that ends while another request is under way may go on with that one.
+      if (!isBye(message) || underWay.length === 0) events.received(message);
+    }
+    if (!alive) return;
+    events.heard();
+    // In a later turn, when the connection is free to be used again: another one may lead to another gateway.
+    platform.after(0, schedule);
+  }
+
+  function isOwnDoing(fault: unknown): boolean {
+    return fault === 'REPLACED' && platform.nowMs() - crossedMs < CROSSED_MS;
+  }
+
+  function beginAgain(): void {
+    const nowMs = platform.nowMs();
+    beginnings = nowMs - begunMs < CROSSED_MS ? beginnings + 1 : 0;
+    begunMs = nowMs;
+    if (beginnings > BEGINNINGS_MAX) return end({});
+    forgetRequests();
+    known = {};
+    unsent = [];
+    events.opened();
+  }
+
+  function forgetRequests(): void {
+    for (const request of underWay) request.stop.abort();
+    underWay = [];
   }
 
   function end(reason: FlowEnd): void {
     if (!alive) return;
     alive = false;
-    stop.abort();
+    forgetRequests();
     events.closed(reason);
   }
 
-  void Promise.resolve().then(() => alive && events.opened());
+  queueMicrotask(() => alive && events.opened());
 
   return {
     transport: 'poll',
@@ -111,13 +171,22 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
     async close() {
       if (!alive) return;
       alive = false;
-      stop.abort();
+      forgetRequests();
       const messages = takeMessages();
       if (messages.length === 0 || known.flow === undefined) return;
-      const answered = post(messages, undefined).catch(() => {});
+      const answered = post(messages, null).catch(() => {});
       await Promise.race([answered, new Promise<void>((resolve) => platform.after(CLOSE_MS_MAX, resolve))]);
     },
   };
+}
+
+function isBye(said: unknown): said is Said {
+  return (said as Said).type === 'bye';
+}
+
+function isAnswer(said: unknown): boolean {
+  const { type } = said as Said;
+  return type === 'ack' || type === 'nack';
 }
 
 function refusal(response: Response, { fault, retryAfterMs }: Answered['body']): FlowEnd {

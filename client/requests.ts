@@ -6,6 +6,7 @@ import { faultDefinition, isFaultCode } from '#wire/faults.ts';
 import { NESTING_MAX } from '#wire/limits.ts';
 import type { ClientMessage, ServerMessage } from '#wire/messages.ts';
 import { SnowshedError } from './api.ts';
+import type { Link } from './link.ts';
 import * as box from './outbox.ts';
 import type { Platform } from './platform.ts';
 
@@ -28,7 +29,7 @@ export interface AskOptions extends Pick<box.Asked, 'ttlMs' | 'once'> {
 export interface Requests {
   ask(request: Request, options?: AskOptions): Promise<Ack>;
   /** A flow was welcomed: everything unanswered is repeated on it. */
-  up(flow: number, limits: box.Outbox['limits'], write: (text: string) => void): void;
+  up(link: Pick<Link, 'number' | 'transport' | 'send'>, limits: box.Outbox['limits']): void;
   down(): void;
   answered(flow: number, answer: Ack | Nack): void;
   /** Rejects everything, now and from now on. */
@@ -113,9 +114,9 @@ export function createRequests(platform: Platform): Requests {
       if (options.once) promise.catch(() => {});
       return promise;
     },
-    up(flow, limits, writeNow) {
-      write = writeNow;
-      fail(box.flowUp(outbox, flow, limits));
+    up(link, limits) {
+      write = link.send;
+      fail(box.flowUp(outbox, link.number, limits, link.transport === 'websocket'));
       flush();
     },
     down() {

@@ -631,3 +631,77 @@ test('[SDK-26] what is too large or too deep is refused here, and harms nothing 
   assert.equal(sent.value?.position, 10);
   assert.equal(service.flow.heardOf('send').length, 1);
 });
+
+test('[SDK-27] a poll that goes on at another gateway is one flow to the app; what was unanswered is repeated', async (t) => {
+  const { clock, service, client, frames, statuses } = setUp(t, { onlyLongPoll: true });
+  await clock.advance(20_000);
+  service.deliver('u/ann', 'one');
+  await clock.advance(10);
+  service.answers = false;
+  const sent = ['a', 'b'].map((text) => outcome(offer(client, text)));
+  await clock.advance(10);
+  service.movesPolls = true;
+  service.answers = true;
+  sent.push(outcome(client.send({ user: 'eve', kind: 'offer', body: 'c' })));
+  service.deliver('u/ann', 'two');
+  await clock.advance(3_000);
+  assert(
+    service.flows.length > 1 && service.flows.length < 9,
+    `${service.flows.length} flows in three seconds`,
+  );
+  assert.equal(service.flows[0]?.open, false);
+  assert.deepEqual(
+    sent.map(({ value }) => value?.position),
+    [10, 20, 10],
+  );
+  assert.deepEqual(bodiesOf(service.stored('u/bob')), ['a', 'b']);
+  assert.deepEqual(
+    frames.map(({ kind }) => kind),
+    ['one', 'two'],
+  );
+  assert.deepEqual(
+    statuses.map(({ state }) => state),
+    ['connecting', 'open'],
+  );
+});
+
+test('[SDK-28] a target that is not there is told after the promise of the send, also in one answer with it', async (t) => {
+  const { clock, service, client } = setUp(t, { onlyLongPoll: true });
+  await clock.advance(20_000);
+  service.answers = false;
+  const order: unknown[] = [];
+  client.on('unreachable', ({ id }) => order.push(id));
+  const sending = (async () => order.push((await offer(client, 'a', { tellIfUnreachable: true })).id))();
+  await clock.advance(10);
+  const { id } = service.flow.heardOf('send')[0]!;
+  service.flow.say({ type: 'ack', id, position: 10 });
+  service.flow.say({ type: 'unreachable', id });
+  await clock.advance(10);
+  await sending;
+  assert.deepEqual(order, [id, id]);
+});
+
+test('[SDK-29] a second flow that fails leaves the first alone', async (t) => {
+  const { clock, service, client, errors, statuses } = setUp(t);
+  await clock.advance(20_000);
+  service.listening = false;
+  client.networkChanged();
+  await clock.advance(1_000);
+  service.listening = true;
+  client.networkChanged();
+  service.welcomes = false;
+  await clock.advance(400);
+  service.flow.bye('RESUME_EXPIRED', 0);
+  await clock.advance(1_000);
+  client.networkChanged();
+  await clock.advance(1_000);
+  assert.equal(service.attempts.length, 3, 'without a resume token there is no second flow');
+  const sent = outcome(offer(client, 'a'));
+  await clock.advance(10);
+  assert.equal(sent.value?.position, 10);
+  assert.deepEqual(errors, []);
+  assert.deepEqual(
+    statuses.map(({ state }) => state),
+    ['connecting', 'open'],
+  );
+});

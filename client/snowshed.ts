@@ -26,6 +26,9 @@ import { type Platform, type PlatformNews, systemPlatform } from './platform.ts'
 import { createRequests, errorOf } from './requests.ts';
 import { createWatches } from './watches.ts';
 
+/** How soon the presence of watched channels is asked for again, where polls move from gateway to gateway. */
+const RENEWAL_MS = 10_000;
+
 /** Begins to connect at once and stays connected until `close`. */
 export function connect(options: ConnectOptions): Snowshed {
   return connectOn(systemPlatform(options), options);
@@ -52,6 +55,7 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
   let status: Status = { state: 'connecting' };
   let session: Welcome | undefined;
   let inCall = false;
+  let cancelRenewal = () => {};
   let presenceState: { readonly state: unknown } | undefined;
 
   const connection = createConnection(
@@ -86,7 +90,7 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
     emitter.emit('status', next);
   }
 
-  function up(link: Link, welcome: Welcome): void {
+  function up(link: Link, welcome: Welcome, moved: boolean): void {
     const own = userChannel(welcome.user);
     session = welcome;
     for (const channel of [...cursors.keys()]) {
@@ -97,13 +101,16 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
       own,
       welcome.cursors.find(({ channel }) => channel === own),
     );
-    requests.up(link.number, welcome.limits, link.send);
+    requests.up(link, welcome.limits);
     joinAgain(welcome.cursors);
     for (const { channel } of welcome.cursors) {
       // Left while this flow was on its way.
       if (!cursors.has(channel)) leave(channel.slice(2)).catch(trouble);
     }
-    watches.renew();
+    // Polls that come to another gateway each time would never get further than this.
+    cancelRenewal();
+    if (moved) cancelRenewal = platform.after(RENEWAL_MS, watches.renew);
+    else watches.renew();
     if (!welcome.resumed && presenceState !== undefined) setPresence(presenceState.state).catch(trouble);
     memory.changed();
     settle?.resolve();
@@ -139,7 +146,9 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
         return change && emitter.emit('presence', change);
       }
       case 'unreachable':
-        return emitter.emit('unreachable', message);
+        // After the promise of the send, which may have been answered in the same breath.
+        platform.after(0, () => emitter.emit('unreachable', { id: message.id }));
+        return;
     }
   }
 
@@ -158,6 +167,7 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
     if (status.state === 'closed') return;
     options.signal?.removeEventListener('abort', abort);
     offPlatform();
+    cancelRenewal();
     memory.close();
     requests.end(error ?? errorOf('CLOSED'));
     settle?.reject(error ?? errorOf('CLOSED'));
