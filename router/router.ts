@@ -214,10 +214,16 @@ function endSilentGateways(state: RouterState, now: Now): void {
   for (const [gateway, heardAtMs] of state.gateways) {
     if (now.monotonicMs - heardAtMs < GATEWAY_SILENCE_MS_MAX) continue;
     state.gateways.delete(gateway);
-    for (const owner of state.owned.values()) unregister(owner.directory, gateway, now);
+    let lost = 0;
+    for (const owner of state.owned.values()) {
+      lost += owner.directory.registrations.get(gateway)?.attachments.size ?? 0;
+      unregister(owner.directory, gateway, now);
+    }
     forgetGateway(state.deliveries, gateway);
     state.metrics.gatewaysLost.inc();
-    state.log.warn({ event: 'gateway.lost', gateway }, 'a gateway fell silent; its sessions are away');
+    const event = { event: 'gateway.lost', gateway, attachments: lost };
+    if (lost > 0) state.log.warn(event, 'a gateway fell silent; its sessions are away');
+    else state.log.info(event, 'a gateway without sessions fell silent');
   }
 }
 

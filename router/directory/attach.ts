@@ -7,7 +7,7 @@
  */
 
 import type { Attached, AttachOp, FlowMode } from '#wire/nodes.ts';
-import { Attachment, eachSession, listOf, type Place, placed, setLost } from './place.ts';
+import { Attachment, listOf, type Place, placed, sessionsOf, setLost } from './place.ts';
 import type { Registration } from './registration.ts';
 import { type Directory, dropLost, hasFlow, type Now, shareState, tellChanged } from './table.ts';
 
@@ -74,9 +74,7 @@ function sessionIn<Route>(
 
 function isFull<Route>(place: Place<Route> | undefined, sessionsMax: number): boolean {
   let attached = 0;
-  eachSession(place, (first) => {
-    if (hasFlow(first, first.session)) attached++;
-  });
+  for (const first of sessionsOf(place)) if (hasFlow(first, first.session)) attached++;
   return attached >= sessionsMax;
 }
 

@@ -39,7 +39,7 @@ class Bench {
         else this.watched.get(channel)?.delete(member.session);
       },
       watched: (channel) => {
-        const members = membersOf(this.directory, channel);
+        const members = [...membersOf(this.directory, channel)];
         this.watched.set(channel, new Map(members.map((member) => [member.session, member])));
       },
       lost: (attachment) => this.graces.push(attachment),
@@ -164,7 +164,7 @@ class Bench {
       const lost = [...this.lost.keys()]
         .filter((key) => key.startsWith(`${channel} `))
         .map((key) => key.slice(channel.length + 1));
-      const members = membersOf(this.directory, channel);
+      const members = [...membersOf(this.directory, channel)];
       const expected = [...new Set([...rows.map(({ session }) => session), ...lost])].sort();
       assert.deepEqual(members.map(({ session }) => session).sort(), expected, `members of ${channel}`);
       for (const { session, state } of members) assert.equal(state, this.states.get(`${channel} ${session}`));

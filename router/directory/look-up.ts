@@ -3,15 +3,13 @@
  */
 
 import type { Member } from '#wire/nodes.ts';
-import { type Attachment, Crowd, eachSession } from './place.ts';
+import { type Attachment, Crowd, sessionsOf } from './place.ts';
 import type { Registration } from './registration.ts';
 import { type Directory, memberOf } from './table.ts';
 
 /** Everybody on a channel, the lost in their grace time among them; each session once. */
-export function membersOf<Route>(directory: Directory<Route>, channel: string): Member[] {
-  const members: Member[] = [];
-  eachSession(directory.places.get(channel), (first) => members.push(memberOf(first)));
-  return members;
+export function* membersOf<Route>(directory: Directory<Route>, channel: string): Iterable<Member> {
+  for (const first of sessionsOf(directory.places.get(channel))) yield memberOf(first);
 }
 
 /** Those who watch a channel. */

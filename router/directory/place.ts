@@ -128,18 +128,10 @@ export function setLost<Route>(place: Place<Route>, attachment: Attachment<Route
   attachment.lostAtMs = lostAtMs;
 }
 
-/** Calls `visit` once for each session with the head of a list of its attachments, lost ones among them. */
-export function eachSession<Route>(
-  place: Place<Route> | undefined,
-  visit: (first: Attachment<Route>) => void,
-): void {
-  if (place instanceof Crowd) {
-    for (const first of place.sessions.values()) visit(first);
-    return;
-  }
-  for (let at = place; at !== undefined; at = at.next) {
-    if (firstOfSession(place!, at)) visit(at);
-  }
+/** Of each session the head of a list of its attachments, lost ones among them. */
+export function* sessionsOf<Route>(place: Place<Route> | undefined): Iterable<Attachment<Route>> {
+  if (place instanceof Crowd) yield* place.sessions.values();
+  else for (let at = place; at !== undefined; at = at.next) if (firstOfSession(place!, at)) yield at;
 }
 
 function firstOfSession<Route>(head: Attachment<Route>, attachment: Attachment<Route>): boolean {

@@ -7,7 +7,7 @@
  */
 
 import type { Leases, Log } from '#bus/seams.ts';
-import type { Cancel, Clock } from '#runtime/clock.ts';
+import type { Clock } from '#runtime/clock.ts';
 import {
   decodeNodeMessage,
   encodeNodeMessage,
@@ -20,6 +20,7 @@ import {
   hasLeft,
   initialPartitions,
   mayDeliverFor,
+  type Partitions,
   type PartitionsEffect,
   type PartitionsEvent,
   stepPartitions,
@@ -78,170 +79,199 @@ export interface HolderDeps {
 const STOP_MS_MAX = 1_000;
 const STOP_TICK_MS = 50;
 
-export function holdPartitions({ leases, log, clock, router, serving }: HolderDeps): Holder {
-  const state = initialPartitions(router, log.partitions, instant());
-  const starts = new Map<number, { readonly term: number; readonly start: Start }>();
-  const trails = new Map<number, Trail>();
-  const standings = new Map<number, Standing>();
+interface HolderState extends HolderDeps {
+  readonly partitions: Partitions;
+  /** Where to start under the term of the last take, by partition. */
+  readonly starts: Map<number, { readonly term: number; readonly start: Start }>;
+  readonly trails: Map<number, Trail>;
+  /** How far the partitions had come that are being handed over. */
+  readonly standings: Map<number, Standing>;
+}
 
-  function instant(): Instant {
-    return { monotonicMs: clock.monotonicMs(), wallMs: clock.nowMs() };
-  }
-  function step(event: PartitionsEvent): void {
-    for (const effect of stepPartitions(state, event, instant())) act(effect);
-  }
-  function act(effect: PartitionsEffect): void {
-    switch (effect.kind) {
-      case 'take':
-        void take(effect);
-        break;
-      case 'own':
-        own(effect.partition, effect.term);
-        break;
-      case 'renew':
-        write(effect.partition, effect.attempt, effect.expected, renewedLease(effect.partition, effect.term));
-        break;
-      case 'drop':
-        drop(effect.partition, effect.why);
-        break;
-      case 'release':
-        write(effect.partition, effect.attempt, effect.expected, releasedLease(effect));
-        break;
-      case 'renew-router':
-        answered(
-          effect.attempt,
-          undefined,
-          leases.compareAndSet(ROUTER_LEASE_PREFIX + router, LIVING, effect.expected),
-        );
-        break;
-      case 'leave':
-        answered(effect.attempt, undefined, leases.release(ROUTER_LEASE_PREFIX + router, effect.expected));
-        break;
-      case 'bury':
-        void leases.release(ROUTER_LEASE_PREFIX + effect.router, effect.expected);
-        break;
-    }
-  }
-
-  async function take(effect: Extract<PartitionsEffect, { kind: 'take' }>): Promise<void> {
-    const { partition, term, attempt, before } = effect;
-    let end: number;
-    try {
-      end = await log.end(partition);
-    } catch {
-      step({ kind: 'outcome', attempt, partition, outcome: { kind: 'undecided' } });
-      return;
-    }
-    const epoch = log.epoch(partition);
-    const start = startAfter(before, epoch, end);
-    starts.set(partition, { term, start });
-    const position = start.inherited ? Math.min(before!.position, end) : end;
-    write(partition, attempt, effect.expected, {
-      ...{ router, term, position, positionBefore: start.from, judged: start.judged, epoch },
-      orderMax: orderBound(start.orderMin),
-    });
-  }
-  function own(partition: number, term: number): void {
-    const begun = starts.get(partition);
-    if (begun?.term !== term) {
-      step({ kind: 'lapse', partition });
-      return;
-    }
-    trails.set(partition, startTrail(begun.start.from, clock.monotonicMs()));
-    serving.own(partition, term, begun.start);
-  }
-  function drop(partition: number, why: DropReason): void {
-    const standing = serving.standing(partition);
-    if (why === 'handed-over' && standing !== undefined) standings.set(partition, standing);
-    else trails.delete(partition);
-    serving.drop(partition, why);
-  }
-
-  function renewedLease(partition: number, term: number): PartitionLease {
-    const { position, judged, orderMax } = serving.standing(partition) ?? NOWHERE;
-    const before = positionBefore(trails.get(partition)!, position, clock.monotonicMs());
-    const bound = orderBound(orderMax);
-    return {
-      router,
-      term,
-      position,
-      positionBefore: before,
-      judged,
-      orderMax: bound,
-      epoch: log.epoch(partition),
-    };
-  }
-  function releasedLease(effect: Extract<PartitionsEffect, { kind: 'release' }>): PartitionLease {
-    const { partition, term, before } = effect;
-    const trail = trails.get(partition);
-    const standing = standings.get(partition);
-    // A write that landed after it was given up: what it says of positions still holds.
-    if (trail === undefined || standing === undefined) return { ...before!, router, term, released: true };
-    const { position, judged, orderMax } = standing;
-    const older = positionBefore(trail, position, clock.monotonicMs());
-    trails.delete(partition);
-    standings.delete(partition);
-    return {
-      router,
-      term,
-      position,
-      positionBefore: older,
-      judged,
-      orderMax,
-      epoch: log.epoch(partition),
-      released: true,
-    };
-  }
-  /** No flow gets a higher order before the lease has to be renewed. */
-  function orderBound(orderMax: number): number {
-    return Math.max(orderMax, Math.floor(clock.nowMs())) + LEASE_MS;
-  }
-
-  function write(partition: number, attempt: number, expected: number, lease: PartitionLease): void {
-    answered(
-      attempt,
-      partition,
-      leases.compareAndSet(PARTITION_LEASE_PREFIX + partition, encodeNodeMessage(lease), expected),
-    );
-  }
-  function answered(attempt: number, partition: number | undefined, answer: Promise<WriteOutcome>): void {
-    void answer.then((outcome) => step({ kind: 'outcome', attempt, partition, outcome }));
-  }
-
+export function holdPartitions(deps: HolderDeps): Holder {
+  const { leases, log, clock, router } = deps;
+  const partitions = initialPartitions(router, log.partitions, instantOf(clock));
+  const state: HolderState = {
+    ...deps,
+    partitions,
+    starts: new Map(),
+    trails: new Map(),
+    standings: new Map(),
+  };
   const unwatch = leases.watch({
     entry({ key, value, revision }) {
       const event = eventOf(key, value, revision);
-      if (event !== undefined) step(event);
+      if (event !== undefined) step(state, event);
     },
-    ready: () => step({ kind: 'ready' }),
+    ready: () => step(state, { kind: 'ready' }),
   });
-  let cancelTick: Cancel = clock.every(TICK_MS, () => step({ kind: 'tick' }));
-  step({ kind: 'tick' });
-
+  const cancelTick = clock.every(TICK_MS, () => step(state, { kind: 'tick' }));
+  step(state, { kind: 'tick' });
   return {
-    mayDeliver: (partition, monotonicMs) => mayDeliverFor(state, partition, monotonicMs),
-    lapse: (partition) => step({ kind: 'lapse', partition }),
-    connected: () => step({ kind: 'connected' }),
+    mayDeliver: (partition, monotonicMs) => mayDeliverFor(partitions, partition, monotonicMs),
+    lapse: (partition) => step(state, { kind: 'lapse', partition }),
+    connected: () => step(state, { kind: 'connected' }),
     get ready() {
-      return state.ready;
+      return partitions.ready;
     },
     get routersLive() {
-      return state.live.length;
+      return partitions.live.length;
     },
     async stop() {
       cancelTick();
-      step({ kind: 'stop' });
-      const deadlineMs = clock.monotonicMs() + STOP_MS_MAX;
-      await new Promise<void>((resolve) => {
-        cancelTick = clock.every(STOP_TICK_MS, () => {
-          step({ kind: 'tick' });
-          if (hasLeft(state) || clock.monotonicMs() >= deadlineMs) resolve();
-        });
-      });
-      cancelTick();
+      step(state, { kind: 'stop' });
+      await untilLeft(state);
       unwatch();
     },
   };
+}
+
+function untilLeft(state: HolderState): Promise<void> {
+  const { clock, partitions } = state;
+  const deadlineMs = clock.monotonicMs() + STOP_MS_MAX;
+  return new Promise((resolve) => {
+    const cancel = clock.every(STOP_TICK_MS, () => {
+      step(state, { kind: 'tick' });
+      if (!hasLeft(partitions) && clock.monotonicMs() < deadlineMs) return;
+      cancel();
+      resolve();
+    });
+  });
+}
+
+function instantOf(clock: Clock): Instant {
+  return { monotonicMs: clock.monotonicMs(), wallMs: clock.nowMs() };
+}
+
+function step(state: HolderState, event: PartitionsEvent): void {
+  for (const effect of stepPartitions(state.partitions, event, instantOf(state.clock))) act(state, effect);
+}
+
+function act(state: HolderState, effect: PartitionsEffect): void {
+  const { leases, router } = state;
+  switch (effect.kind) {
+    case 'take':
+      void take(state, effect);
+      break;
+    case 'own':
+      own(state, effect.partition, effect.term);
+      break;
+    case 'renew':
+      write(state, effect, renewedLease(state, effect.partition, effect.term));
+      break;
+    case 'drop':
+      drop(state, effect.partition, effect.why);
+      break;
+    case 'release':
+      write(state, effect, releasedLease(state, effect));
+      break;
+    case 'renew-router':
+      answered(state, effect, leases.compareAndSet(ROUTER_LEASE_PREFIX + router, LIVING, effect.expected));
+      break;
+    case 'leave':
+      answered(state, effect, leases.release(ROUTER_LEASE_PREFIX + router, effect.expected));
+      break;
+    case 'bury':
+      void leases.release(ROUTER_LEASE_PREFIX + effect.router, effect.expected);
+      break;
+  }
+}
+
+// Serving.
+
+async function take(state: HolderState, effect: Effect<'take'>): Promise<void> {
+  const { partition, term, attempt, before } = effect;
+  let end: number;
+  try {
+    end = await state.log.end(partition);
+  } catch {
+    step(state, { kind: 'outcome', attempt, partition, outcome: { kind: 'undecided' } });
+    return;
+  }
+  const epoch = state.log.epoch(partition);
+  const start = startAfter(before, epoch, end);
+  state.starts.set(partition, { term, start });
+  const position = start.from < end ? Math.min(before?.position ?? end, end) : end;
+  const orderMax = orderBound(state, start.orderMin);
+  const { from: positionBefore, judged } = start;
+  write(state, effect, { router: state.router, term, position, positionBefore, judged, orderMax, epoch });
+}
+
+function own(state: HolderState, partition: number, term: number): void {
+  const begun = state.starts.get(partition);
+  if (begun?.term !== term) {
+    step(state, { kind: 'lapse', partition });
+    return;
+  }
+  state.trails.set(partition, startTrail(begun.start.from, state.clock.monotonicMs()));
+  state.serving.own(partition, term, begun.start);
+}
+
+function drop({ serving, standings, trails }: HolderState, partition: number, why: DropReason): void {
+  const standing = serving.standing(partition);
+  if (why === 'handed-over' && standing !== undefined) standings.set(partition, standing);
+  else trails.delete(partition);
+  serving.drop(partition, why);
+}
+
+// What stands in a lease.
+
+function renewedLease(state: HolderState, partition: number, term: number): PartitionLease {
+  const standing = state.serving.standing(partition) ?? NOWHERE;
+  return leaseOf(state, partition, term, standing, state.trails.get(partition)!);
+}
+
+function releasedLease(state: HolderState, { partition, term, before }: Effect<'release'>): PartitionLease {
+  const trail = state.trails.get(partition);
+  const standing = state.standings.get(partition);
+  state.trails.delete(partition);
+  state.standings.delete(partition);
+  // A write that landed after it was given up: what it says of positions still holds.
+  if (trail === undefined || standing === undefined)
+    return { ...before!, router: state.router, term, released: true };
+  return { ...leaseOf(state, partition, term, standing, trail), released: true };
+}
+
+function leaseOf(
+  state: HolderState,
+  partition: number,
+  term: number,
+  { position, judged, orderMax }: Standing,
+  trail: Trail,
+): PartitionLease {
+  return {
+    router: state.router,
+    term,
+    position,
+    positionBefore: positionBefore(trail, position, state.clock.monotonicMs()),
+    judged,
+    orderMax: orderBound(state, orderMax),
+    epoch: state.log.epoch(partition),
+  };
+}
+
+/** No flow gets a higher order before the lease has to be renewed. */
+function orderBound({ clock }: HolderState, orderMax: number): number {
+  return Math.max(orderMax, Math.floor(clock.nowMs())) + LEASE_MS;
+}
+
+type Effect<Kind extends PartitionsEffect['kind']> = Extract<PartitionsEffect, { kind: Kind }>;
+interface Write {
+  readonly attempt: number;
+  readonly partition?: number;
+}
+
+function write(
+  state: HolderState,
+  effect: Effect<'take' | 'renew' | 'release'>,
+  lease: PartitionLease,
+): void {
+  const key = PARTITION_LEASE_PREFIX + effect.partition;
+  answered(state, effect, state.leases.compareAndSet(key, encodeNodeMessage(lease), effect.expected));
+}
+
+function answered(state: HolderState, { attempt, partition }: Write, answer: Promise<WriteOutcome>): void {
+  void answer.then((outcome) => step(state, { kind: 'outcome', attempt, partition, outcome }));
 }
 
 const LIVING = Buffer.from('{"v":1}');

@@ -89,8 +89,8 @@ export type PartitionsEffect =
 export const TICK_MS = 250;
 /** A tick this late means that the process stood still, and heard nobody. */
 const STALL_MS = 1_000;
-/** The lease of a router dead for so long is removed by the others. */
-const BURIAL_MS = 60_000;
+/** The lease of a router dead for so long is removed by the others, lest one that joins takes it for alive. */
+const BURIAL_MS = 10_000;
 
 export function initialPartitions(router: string, partitions: number, now: Instant): Partitions {
   return {

@@ -24,7 +24,7 @@ export interface Changes<Route> {
 }
 
 export interface PresenceSource<Route> {
-  members(channel: Channel): readonly Member[];
+  members(channel: Channel): Iterable<Member>;
   watchers(channel: Channel): Iterable<Route>;
 }
 
@@ -87,7 +87,7 @@ export function takeChanges<Route>(
 }
 
 /** A whole list in parts: the first has `full`, all but the last have `more`. */
-export function listParts(channel: Channel, members: readonly Member[], bytesMax: number): readonly string[] {
+export function listParts(channel: Channel, members: Iterable<Member>, bytesMax: number): readonly string[] {
   const groups = grouped(members, bytesMax);
   if (groups.length === 0) groups.push([]);
   return groups.map((present, i) => {
@@ -112,7 +112,7 @@ function changeParts(channel: Channel, sessions: readonly Change[], bytesMax: nu
 }
 
 /** Members in groups whose JSON text has at most about `bytesMax` bytes. */
-function grouped(members: readonly Member[], bytesMax: number): Member[][] {
+function grouped(members: Iterable<Member>, bytesMax: number): Member[][] {
   const groups: Member[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const member of members) {
@@ -127,17 +127,19 @@ function grouped(members: readonly Member[], bytesMax: number): Member[][] {
   return groups;
 }
 
-/** The members that fit into an answer of so many bytes, and whether they are all. */
+/** The members that fit into an answer of so many bytes, and whether they are all. Looks no further. */
 export function fittingMembers(
-  members: readonly Member[],
+  members: Iterable<Member>,
   bytesMax: number,
 ): readonly [fitting: readonly Member[], all: boolean] {
+  const fitting: Member[] = [];
   let bytes = 0;
-  for (let i = 0; i < members.length; i++) {
-    bytes += memberBytes(members[i]!);
-    if (bytes > bytesMax) return [members.slice(0, i), false];
+  for (const member of members) {
+    bytes += memberBytes(member);
+    if (bytes > bytesMax) return [fitting, false];
+    fitting.push(member);
   }
-  return [members, true];
+  return [fitting, true];
 }
 
 function memberBytes(member: Member): number {
