@@ -24,24 +24,23 @@ import { createErrands } from './errands.ts';
 import type { FlowRecord } from './flow-record.ts';
 import { createFlowTable } from './flow-table.ts';
 import type { GatewayMetrics } from './metrics.ts';
+import { createOpening } from './opening.ts';
 import { gatewayPolicy, sessionLimits, traceparents } from './policy.ts';
 import { createRouterClient } from './router-client/router-client.ts';
 import type {
   Authenticator,
-  Credential,
   Dialect,
   DialectEffect,
   DialectEvent,
   Flow,
   IceServers,
-  Identity,
   Opening,
   Revocations,
   SessionRequest,
   Transport,
   TransportEvents,
 } from './seams.ts';
-import { type Moment, Session, type SessionEffect, type SessionEvent } from './session/record.ts';
+import type { Moment, SessionEffect, SessionEvent } from './session/record.ts';
 import { refusedForNow, step } from './session/session.ts';
 
 export interface GatewayDeps {
@@ -72,7 +71,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const { bus, clock, config, log, metrics, authenticator, revocations, iceServers } = deps;
   const gateway = deps.random.id();
   const policy = gatewayPolicy(config, bus.log, gateway);
-  const limits = sessionLimits(config, policy);
   const spread: Spread = { gatewayMs: config.SPREAD_GATEWAY_MS, fleetMs: config.SPREAD_FLEET_MS };
   const traceparent = traceparents(deps.random);
   const flows = createFlowTable({ clock, config, metrics, sayClosing, ended });
@@ -124,10 +122,18 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const retryAfterMs = config.GATEWAY_RETRY_MS;
   const errands = createErrands({ bus, clock, metrics, iceServers, routers, retryAfterMs, feed });
 
+  const opening = createOpening({
+    ...{ authenticator, revocations, flows, metrics, log, spread, feed, tell },
+    random: deps.random,
+    pingMs: config.GATEWAY_PING_MS,
+    limits: sessionLimits(config, policy),
+    welcomed: () => void sessionsOpen++,
+  });
+
   // The transport's side.
 
-  function admit(opening: Opening): FaultCode | undefined {
-    const fault = draining ? 'GOING_AWAY' : flows.admissionFault(opening);
+  function admit(candidate: Opening): FaultCode | undefined {
+    const fault = draining ? 'GOING_AWAY' : flows.admissionFault(candidate);
     if (fault !== undefined) metrics.faults.inc({ fault });
     return fault;
   }
@@ -175,9 +181,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
       case 'send':
         return flows.send(record, effect.data);
       case 'authenticate':
-        return authenticate(effect.credential, (who) => authenticated(record, who));
+        return opening.authenticate(effect.credential, (who) => opening.authenticated(record, who));
       case 'open':
-        return openSession(record, effect);
+        return opening.openSession(record, effect);
       case 'request':
         return request(record, effect.request);
       case 'fault':
@@ -213,42 +219,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
     if (session.opening === 0) sessionsOpen -= 1;
     if (askers.get(session.id) === record) askers.delete(session.id);
     log.debug({ event: 'session.ended', session: session.id, left }, 'flow of a session ended');
-  }
-
-  // Who the client is.
-
-  function authenticate(credential: Credential, then: (who: Identity | FaultCode) => void): void {
-    const checked = (who: Identity | FaultCode) =>
-      then(typeof who !== 'string' && revocations.revoked(who, who.resumes?.session) ? 'REVOKED' : who);
-    const who = authenticator.authenticate(credential);
-    if (who instanceof Promise) who.then(checked, () => then('AUTH_UNAVAILABLE'));
-    else checked(who);
-  }
-
-  function authenticated(record: FlowRecord, who: Identity | FaultCode): void {
-    if (record.ended) return;
-    if (typeof who === 'string') return flows.fail(record, who);
-    record.identity = who;
-    tell(record, { kind: 'authenticated', user: who.user });
-  }
-
-  function openSession(record: FlowRecord, effect: Extract<DialectEffect, { kind: 'open' }>): void {
-    const { identity } = record;
-    if (identity === undefined || record.session !== undefined) return;
-    const id = identity.resumes?.session ?? deps.random.id();
-    const device = identity.resumes?.device ?? effect.device ?? deps.random.id();
-    record.session = new Session(record.flow.number, identity, id, device, effect.mode);
-    flows.sessionOpened(identity.user);
-    feed(record, { kind: 'open', cursors: effect.cursors });
-    tellWaiting(record);
-  }
-
-  /** Until its session stands, the client is told that it waits. */
-  function tellWaiting(record: FlowRecord): void {
-    flows.setTimer(record, WAITING, WAIT_TOLD_MS, () => {
-      tell(record, { kind: 'waiting', etaMs: WAIT_TOLD_MS, ahead: 0 });
-      tellWaiting(record);
-    });
   }
 
   // The session's side.
@@ -298,7 +268,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       case 'detach':
         return detachChannel(record, effect);
       case 'welcome':
-        return welcome(record);
+        return opening.welcome(record);
       case 'append':
         return errands.append(record, effect);
       case 'publish':
@@ -308,7 +278,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       case 'forget':
         return;
       case 'authenticate':
-        return authenticate(effect.credential, (result) =>
+        return opening.authenticate(effect.credential, (result) =>
           feed(record, { kind: 'refreshed', id: effect.id, result }),
         );
       case 'renew': {
@@ -331,25 +301,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
         return flows.close(record, effect.fault, 0);
     }
   }
-
-  function welcome(record: FlowRecord): void {
-    const session = record.session!;
-    const sealed = authenticator.seal(session.identity, session.id, session.device);
-    sessionsOpen += 1;
-    metrics.opened.inc({ how: session.resumed ? 'resumed' : 'fresh' });
-    flows.setTimer(record, WAITING, undefined, () => undefined);
-    const { user, device, resumed, cursors } = session;
-    const pingMs = config.GATEWAY_PING_MS;
-    tell(record, {
-      kind: 'opened',
-      welcome: { session: session.id, user, device, resumed, ...sealed, spread, pingMs, cursors, limits },
-    });
-    session.cursors = [];
-    log.debug({ event: 'session.opened', session: session.id, resumed }, 'session opened');
-    flows.wake(record, true);
-  }
-
-  // Attaching.
 
   function attach(record: FlowRecord, effect: Extract<SessionEffect, { kind: 'attach' }>): void {
     const { id: session, user, device, flow, mode } = record.session!;
@@ -380,19 +331,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
     for (const record of flows.all()) feed(record, { kind: 'second' });
   }
 
-  function dropRevoked(): void {
-    for (const record of flows.all()) {
-      if (record.session === undefined || !revocations.revoked(record.session.identity, record.session.id))
-        continue;
-      flows.fail(record, 'REVOKED');
-    }
-  }
-
   let cancelSecond: (() => void) | undefined;
   return {
     async start() {
       routers.start();
-      revocations.watch(dropRevoked);
+      revocations.watch(opening.dropRevoked);
       cancelSecond = clock.every(1_000, everySecond);
       const port = await transport.listen();
       log.info({ event: 'gateway.started', gateway, port }, 'listening to clients');
@@ -423,9 +366,5 @@ export function createGateway(deps: GatewayDeps): Gateway {
   };
 }
 
-/** The hub's own timer beside those of the dialect. */
-const WAITING = ' waiting';
-/** A session that has not been attached for so long is told to wait. */
-const WAIT_TOLD_MS = 1_000;
 /** A session handed over comes back within this time; the pace of the hand-over spreads them. */
 const HAND_OVER_SPREAD_MS = 1_000;

@@ -254,13 +254,3 @@ export function faultDefinition(code: FaultCode): FaultDefinition {
 export function closeCodeOf(code: FaultCode): number {
   return faultDefinition(code).closeCode ?? 4400;
 }
-
-/** A peer's mistake on its way up the stack, where a return type cannot carry it. */
-export class Fault extends Error {
-  readonly code: FaultCode;
-  constructor(code: FaultCode, options?: ErrorOptions) {
-    super(`${code}: ${faults[code].text}`, options);
-    this.name = 'Fault';
-    this.code = code;
-  }
-}

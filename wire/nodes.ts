@@ -206,10 +206,6 @@ export interface PartitionLease {
 export const PARTITION_LEASE_PREFIX = 'partition.';
 export const ROUTER_LEASE_PREFIX = 'router.';
 
-export function encodeDelivery(delivery: Delivery, envelopes: readonly Uint8Array[]): Uint8Array {
-  return Buffer.concat([Buffer.from(`${JSON.stringify(delivery)}\n`), ...envelopes]);
-}
-
 /** The delivery and the bytes of its envelopes (views), or `undefined` where the message is none. */
 export function decodeDelivery(bytes: Uint8Array): { delivery: Delivery; envelopes: Uint8Array } | undefined {
   const end = bytes.indexOf(10);

@@ -16,8 +16,6 @@ interface Meter {
   dueMs: number;
 }
 
-export type Meters = ReturnType<typeof createMeters>;
-
 export function createMeters(pace: Pace) {
   const meters = new Map<string, Meter>();
   return {
