@@ -16,7 +16,7 @@ describe('[P1][P2] whatever is killed, every acknowledged frame arrives at every
   }
 
   test('a gateway, then a router', async () => {
-    crowd = await gatherCrowd({ stage, rooms: 20, membersPerRoom: 10, framesPerSecond: 1 });
+    crowd = await gatherCrowd({ stage, rooms: 20, membersPerRoom: 10, framesPerSecond: 3 });
     await crowd.run(3_000);
     const gateway = oneOf(stage.fleet.gateways);
     const there = crowd.sessions.filter((session) => session.url === gateway.url).length;

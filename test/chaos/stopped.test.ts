@@ -9,7 +9,7 @@ describe('[P1][P2] what only looks dead wakes up, and every acknowledged frame h
   const stage = useStage({ transport: 'websocket', gateways: 3, routers: 2, issuer: 'hmac' });
 
   test('a gateway is stopped and continued, then a router, while networks come and go', async () => {
-    crowd = await gatherCrowd({ stage, rooms: 20, membersPerRoom: 10, framesPerSecond: 1 });
+    crowd = await gatherCrowd({ stage, rooms: 20, membersPerRoom: 10, framesPerSecond: 3 });
     const { sessions, random } = crowd;
     await crowd.run(2_000);
     const [gateway] = stage.fleet.gateways;

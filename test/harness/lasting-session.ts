@@ -11,7 +11,7 @@ import type { Random } from '#runtime/random.ts';
 import { type FaultCode, faults } from '#wire/faults.ts';
 import type { ServerMessage } from '#wire/messages.ts';
 import type { Party, Recorder, SentFrame } from './history.ts';
-import type { MessageOf } from './inbox.ts';
+import type { Closing, MessageOf } from './inbox.ts';
 import { openWebSocketClient, type RawClient } from './raw-client.ts';
 
 export interface LastingOptions {
@@ -27,6 +27,8 @@ export interface LastingOptions {
 export interface LastingSession {
   readonly user: string;
   readonly resumptions: number;
+  /** Why its flows ended. */
+  readonly closings: readonly string[];
   /** Sends that wait for their answer. */
   readonly waiting: number;
   /** Sends that were given up: their outcome is unknown. */
@@ -56,6 +58,9 @@ const againMsMax = 400;
 export function createLastingSession(options: LastingOptions): LastingSession {
   const { user, recorder, random } = options;
   const pending = new Map<string, Pending>();
+  /** Channels whose refused sends are going to be repeated. */
+  const repeating = new Set<string>();
+  const closings: string[] = [];
   let party: Party | undefined;
   let flow: RawClient | undefined;
   let url = '';
@@ -81,8 +86,9 @@ export function createLastingSession(options: LastingOptions): LastingSession {
     void flow.closed.then(lost);
   }
 
-  function lost(): void {
+  function lost({ code, fault }: Closing): void {
     if (ended) return;
+    closings.push(fault ?? String(code));
     resume().catch((error: unknown) => {
       failed = error;
     });
@@ -141,8 +147,11 @@ export function createLastingSession(options: LastingOptions): LastingSession {
       return;
     }
     send.refused = true;
+    if (repeating.has(send.channel)) return;
+    repeating.add(send.channel);
     const at = flow;
     setTimeout(() => {
+      repeating.delete(send.channel);
       if (flow === at) repeat((one) => one.refused && one.channel === send.channel);
     }, retryAfterMs).unref();
   }
@@ -165,6 +174,7 @@ export function createLastingSession(options: LastingOptions): LastingSession {
 
   return {
     user,
+    closings,
     get resumptions() {
       return resumptions;
     },
