@@ -9,14 +9,14 @@
  * The schemas are `PollRequest` and `PollAnswer`.
  */
 
-import { Compile } from 'typebox/compile';
 import type { Clock } from '#runtime/clock.ts';
 import type { Random } from '#runtime/random.ts';
 import type { HttpRequest, HttpResponse, TemplatedApp } from '#runtime/uws.ts';
 import type { FaultCode } from '#wire/faults.ts';
-import { POLL_PATH, PollRequest } from '#wire/messages.ts';
+import { POLL_PATH, type PollRequest } from '#wire/messages.ts';
 import type { Dialect, Opening, TransportEvents } from '../seams.ts';
 import { Exchange, faultAnswer, type Headers } from './exchange.ts';
+import { type IncomingPoll, incomingPoll } from './poll-body.ts';
 import { PollFlow, type PollFlowDeps, type PollFlowOptions } from './poll-flow.ts';
 import { type Reception, withoutBearer } from './reception.ts';
 
@@ -45,15 +45,6 @@ export interface Poll {
 /** How long the body of one poll may take to come in. */
 const BODY_MS = 10_000;
 
-const pollRequest = Compile(PollRequest);
-
-/** A poll that was read: what it asks, and its messages as bytes of the dialect. */
-interface Incoming {
-  readonly request: PollRequest;
-  readonly messages: readonly Uint8Array[];
-  readonly greets: boolean;
-}
-
 export function createPoll(
   options: PollOptions,
   dialect: Dialect,
@@ -80,7 +71,7 @@ export function createPoll(
     };
     if (!originAllowed) return refuse('ORIGIN_REFUSED', true);
     readBody(response, exchange, options.pollBytesMax, deps.clock, (body) => {
-      const incoming = typeof body === 'string' ? body : incomingOf(body, options.messageBytesMax);
+      const incoming = typeof body === 'string' ? body : incomingPoll(body, options.messageBytesMax);
       if (typeof incoming === 'string') return refuse(incoming, typeof body === 'string');
       const known = flowOf(incoming);
       if (known !== undefined) {
@@ -94,14 +85,14 @@ export function createPoll(
   }
 
   /** The flow that goes on with this poll. One that cannot, although it is named, ends. */
-  function flowOf({ request: { flow: id = '', turn }, greets }: Incoming): PollFlow | undefined {
+  function flowOf({ request: { flow: id = '', turn }, greets }: IncomingPoll): PollFlow | undefined {
     const flow = flows.get(id);
     if (flow !== undefined && turn !== undefined && turn <= flow.turn && !greets) return flow;
     flow?.end(undefined);
     return undefined;
   }
 
-  function openFlow({ request, messages, greets }: Incoming, opening: Opening): PollFlow {
+  function openFlow({ request, messages, greets }: IncomingPoll, opening: Opening): PollFlow {
     const flow = new PollFlow(deps.flowNumber(), deps.random.id(), opening, options, flowDeps);
     flows.set(flow.id, flow);
     events.opened(flow, dialect);
@@ -170,39 +161,6 @@ function readBody(
     chunks.push(isLast ? Buffer.from(chunk) : Buffer.from(chunk.slice(0)));
     if (isLast) done(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
   });
-}
-
-function incomingOf(body: Uint8Array, messageBytesMax: number): Incoming | FaultCode {
-  let value: unknown;
-  try {
-    value = JSON.parse(strictUtf8.decode(body));
-  } catch (error) {
-    return error instanceof TypeError ? 'INVALID_UTF8' : 'MALFORMED';
-  }
-  if (!pollRequest.Check(value)) return 'INVALID';
-  const messages: Uint8Array[] = [];
-  for (const message of value.messages ?? []) {
-    const bytes = bytesOf(message);
-    if (bytes === undefined) return 'TOO_DEEP';
-    if (bytes.byteLength > messageBytesMax) return 'TOO_LARGE';
-    messages.push(bytes);
-  }
-  return { request: value, messages, greets: isHello(value.messages?.[0]) };
-}
-
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** What is nested deeper than the stack can hold cannot be written. */
-function bytesOf(message: unknown): Uint8Array | undefined {
-  try {
-    return Buffer.from(JSON.stringify(message));
-  } catch {
-    return undefined;
-  }
-}
-
-function isHello(message: unknown): boolean {
-  return typeof message === 'object' && message !== null && (message as { type?: unknown }).type === 'hello';
 }
 
 /** The `hello` of a flow that another one goes on in: this one takes its place. */
