@@ -55,7 +55,11 @@ interface State {
 /** Appends under way at once, a power of two; past it they are undecided at once. */
 const UNDER_WAY_MAX = 16_384;
 const UNDER_WAY_BYTES_MAX = 67_108_864;
-const ANSWER_MS_MAX = 5_000;
+/**
+ * A leader answers in milliseconds. Where it froze, its cluster still sends frames to it until another one is
+ * elected, so each wait that is too long adds to the outage; a repeat that was not needed is recognized.
+ */
+const ANSWER_MS_MAX = 2_500;
 const SWEEP_MS = 250;
 /** One line for all errors of this time; they are counted as undecided. */
 const SURPRISE_MS = 10_000;

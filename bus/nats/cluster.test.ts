@@ -11,17 +11,20 @@ import { type NatsCluster, type NatsServer, startNatsCluster } from '#test/harne
 import type { Bus } from '../seams.ts';
 
 interface Opened {
+  say(what: string): void;
   readonly cluster: NatsCluster;
   readonly bus: Bus;
   pass(ms: number): Promise<void>;
   another(): Promise<Bus>;
-  close(): Promise<void>;
+  /** The test has ended, well or badly. */
+  over(): boolean;
 }
 
 function clustered(what: string, run: (opened: Opened) => Promise<void>, limits = {}): void {
-  test(what, async () => {
+  test(what, async (t) => {
     const cluster = await startNatsCluster(3);
     const nodes: Bus[] = [];
+    let over = false;
     try {
       const config = natsConfig(cluster.url, limits, { LOG_REPLICAS: 3 });
       const another = async () => {
@@ -30,13 +33,15 @@ function clustered(what: string, run: (opened: Opened) => Promise<void>, limits 
         return node;
       };
       await run({
+        say: (what) => t.diagnostic(what),
         cluster,
         bus: await another(),
         another,
         pass: async (ms) => void (await pause(ms)),
-        close: async () => undefined,
+        over: () => over,
       });
     } finally {
+      over = true;
       await Promise.all(nodes.map((node) => node.close()));
       await cluster.close();
     }
@@ -55,10 +60,10 @@ for (const fate of ['kill', 'freeze'] as const) {
       const stored: string[] = [];
       let running = true;
       const sending = (async () => {
-        for (let n = 0; running || n < 200; n++) {
+        for (let n = 0; (running || n < 200) && !opened.over(); n++) {
           const frame = frameTo(bus, channel!, `${n}`);
           let outcome = await append(opened, frame);
-          while (outcome.kind !== 'stored') {
+          while (outcome.kind !== 'stored' && !opened.over()) {
             assert.equal(outcome.kind, 'undecided');
             await pause(100);
             outcome = await append(opened, frame);
@@ -70,7 +75,9 @@ for (const fate of ['kill', 'freeze'] as const) {
       const leader = await leaderOf(cluster, 'snowshed-log-0');
       await leader[fate]();
       const before = stored.length;
-      await until(opened, () => stored.length > before + 20, 'appends go on');
+      const diedMs = performance.now();
+      await until(opened, () => stored.length > before + 20, 'appends go on', 40_000);
+      opened.say(`appends went on after ${Math.round(performance.now() - diedMs)} ms`);
       running = false;
       await sending;
       await until(opened, () => record.texts.length >= stored.length, 'the follower has had all');

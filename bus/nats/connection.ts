@@ -5,6 +5,9 @@
  * is not. While it is away nothing is handed to the client library, which would keep it without bound and lose
  * it; and no more than `UNANSWERED_BYTES_MAX` are sent between two answered pings, since they pile up in
  * front of a server that has stopped reading.
+ *
+ * What is published in one turn of the event loop is handed to the library together at its end: the library writes
+ * to its socket after every callback, and a write costs more than everything else about a frame.
  */
 
 import { readFileSync } from 'node:fs';
@@ -27,7 +30,7 @@ import { BusUnavailable } from '../seams.ts';
 export interface Connection {
   readonly connected: boolean;
   readonly payloadBytesMax: number;
-  /** `false` and nothing sent while away. `headers` is anything that can encode itself. */
+  /** `false` and nothing sent while away. `headers` is asked for its bytes at once; `data` belongs to nobody afterwards. */
   publish(subject: string, data: Uint8Array, reply?: string, headers?: EncodedHeaders): boolean;
   /** Until canceled, across reconnects. */
   subscribe(subject: string, received: (message: Msg) => void): Cancel;
@@ -49,6 +52,32 @@ interface State {
   connected: boolean;
   closing: boolean;
   unansweredBytes: number;
+  /** Published in this turn. */
+  outgoing: Outgoing[];
+}
+
+/** One message on its way out; it is its own headers to the library, which asks them for their bytes alone. */
+class Outgoing implements EncodedHeaders {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly reply: string | undefined;
+  readonly head: Uint8Array | undefined;
+
+  constructor(
+    subject: string,
+    data: Uint8Array,
+    reply: string | undefined,
+    headers: EncodedHeaders | undefined,
+  ) {
+    this.subject = subject;
+    this.data = data;
+    this.reply = reply;
+    this.head = headers?.encode();
+  }
+
+  encode(): Uint8Array {
+    return this.head!;
+  }
 }
 
 const PING_MS = 1_000;
@@ -75,7 +104,11 @@ export async function connectToNats(
   });
   rememberServers(nats, serversOf(config));
   const watchers = new Set<(connected: boolean) => void>();
-  const state: State = { nats, clock, log, watchers, connected: true, closing: false, unansweredBytes: 0 };
+  const state: State = {
+    ...{ nats, clock, log, watchers, connected: true, closing: false },
+    unansweredBytes: 0,
+    outgoing: [],
+  };
   void followStatus(state);
   return {
     get connected() {
@@ -148,10 +181,22 @@ function publish(
 ): boolean {
   if (!state.connected || state.unansweredBytes > UNANSWERED_BYTES_MAX) return false;
   state.unansweredBytes += data.length;
-  if (reply === undefined) state.nats.publish(subject, data);
-  else if (headers === undefined) state.nats.publish(subject, data, { reply });
-  else state.nats.publish(subject, data, { reply, headers: headers as EncodedHeaders & MsgHdrs });
+  if (state.outgoing.push(new Outgoing(subject, data, reply, headers)) === 1)
+    state.clock.soon(() => sendOutgoing(state));
   return true;
+}
+
+/** Hands over what was published in this turn. What the connection was lost under is lost, as on the wire. */
+function sendOutgoing(state: State): void {
+  const { outgoing, nats } = state;
+  state.outgoing = [];
+  if (!state.connected) return;
+  for (const message of outgoing) {
+    const { subject, data, reply } = message;
+    if (reply === undefined) nats.publish(subject, data);
+    else if (message.head === undefined) nats.publish(subject, data, { reply });
+    else nats.publish(subject, data, { reply, headers: message as EncodedHeaders & MsgHdrs });
+  }
 }
 
 /** Ends when the connection is closed. */

@@ -29,9 +29,16 @@ export const limitsDefault: BusLimits = {
   dedupWindowMs: 2_000,
 };
 
-/** Waits until something holds, 10 s at most. */
-export async function until(opened: BusUnderTest, holds: () => boolean, what: string): Promise<void> {
-  for (let waited = 0; waited < 10_000; waited += 10) {
+type Passing = Pick<BusUnderTest, 'bus' | 'pass'>;
+
+/** Waits until something holds. */
+export async function until(
+  opened: Passing,
+  holds: () => boolean,
+  what: string,
+  msMax = 10_000,
+): Promise<void> {
+  for (let waited = 0; waited < msMax; waited += 10) {
     if (holds()) return;
     await opened.pass(10);
   }
@@ -63,7 +70,7 @@ export function frameTo(bus: Bus, channel: string, text: string, more: Partial<A
   };
 }
 
-export async function append(opened: BusUnderTest, frame: Append, bus: Bus = opened.bus): Promise<Appended> {
+export async function append(opened: Passing, frame: Append, bus = opened.bus): Promise<Appended> {
   let outcome: Appended | undefined;
   bus.log.append(frame, (decided) => {
     assert.equal(outcome, undefined, 'answered twice');
