@@ -143,12 +143,23 @@ function* ownersThatMayDeliver(state: RouterState): Iterable<Owner> {
 
 function serving(state: RouterState): Serving {
   const { owned, metrics, log } = state;
+  let told = true;
+  /** Partitions change hands many at a time: one line for all of a turn. */
+  function shareChanged(): void {
+    if (!told) return;
+    told = false;
+    state.clock.soon(() => {
+      told = true;
+      log.info({ event: 'share.changed', partitions: owned.size }, 'partitions owned by this router');
+    });
+  }
   return {
     own(partition, term, start) {
       owned.set(partition, startOwner(state, partition, term, start));
       metrics.takeovers.inc({ from: start.inherited ? 'router' : 'nobody' });
       metrics.partitions.set(owned.size);
-      log.info({ event: 'partition.owned', partition, term, fromPosition: start.from }, 'partition owned');
+      log.debug({ event: 'partition.owned', partition, term, fromPosition: start.from }, 'partition owned');
+      shareChanged();
     },
     drop(partition, why) {
       const owner = owned.get(partition);
@@ -160,7 +171,8 @@ function serving(state: RouterState): Serving {
       state.telling.delete(owner);
       metrics.drops.inc({ why });
       metrics.partitions.set(owned.size);
-      log.info({ event: 'partition.dropped', partition, term: owner.term, why }, 'partition dropped');
+      log.debug({ event: 'partition.dropped', partition, term: owner.term, why }, 'partition dropped');
+      shareChanged();
     },
     standing(partition) {
       const owner = owned.get(partition);
