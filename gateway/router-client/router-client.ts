@@ -69,8 +69,8 @@ const BEAT_MS = 1_000;
 const BEAT_ANSWER_MS = 2_000;
 const ATTACH_ANSWER_MS = 3_000;
 const RETRY_MS = 250;
-/** A new owner does not know who is present until every gateway has announced itself, or for 3 s. */
-const MEMBERS_ATTEMPTS = 20;
+/** How long to ask who is present: a new owner does not know until every gateway has announced itself, or for 3 s. */
+const MEMBERS_MS = 5_000;
 /** Bytes of sections kept per partition that came before the answer that explains them. */
 const EARLY_BYTES_MAX = 1_048_576;
 
@@ -334,7 +334,8 @@ export function createRouterClient({
 
   async function members(channel: Channel): Promise<Extract<PresenceAnswer, { members: unknown }>> {
     const request = encodeNodeMessage({ v: NODE_VERSION, channel });
-    for (let attempt = 0; attempt < MEMBERS_ATTEMPTS; attempt++) {
+    const untilMs = clock.monotonicMs() + MEMBERS_MS;
+    while (clock.monotonicMs() < untilMs) {
       const { router } = table[partitionOf(channel, partitions)]!.state;
       const answer = router === '' ? undefined : await asked(router, request);
       if (answer !== undefined && 'members' in answer) return answer;
