@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { createVirtualClock } from '#runtime/clock.ts';
+import { createSeededRandom } from '#runtime/random.ts';
+import type { ConnectOptions } from './api.ts';
+import type { FakeService } from './fake-service.ts';
+import { bodiesOf, offer, outcome, stageClient } from './staged-client.ts';
+
+function setUp(
+  t: TestContext,
+  options: Partial<ConnectOptions> = {},
+  prepare: (service: FakeService) => void = () => {},
+) {
+  const clock = createVirtualClock();
+  const staged = stageClient(clock, createSeededRandom(1).draw, options, prepare);
+  t.after(() => void staged.client.close());
+  return { clock, ...staged };
+}
+
+test('[SDK-9] where WebSockets are blocked it polls, and goes back to a WebSocket when one gets through', async (t) => {
+  const { clock, service, client, frames, statuses } = setUp(t, {}, (service) => {
+    service.webSocketsPass = false;
+  });
+  await clock.advance(20_000);
+  assert.deepEqual(statuses.at(-1), { state: 'open', transport: 'poll', resumed: false });
+  assert.equal(service.attempts.filter(({ url }) => url.startsWith('ws')).length, 2);
+  const sent = [outcome(offer(client, 'a')), outcome(offer(client, 'b'))];
+  await clock.advance(100);
+  service.deliver('u/ann', 'one');
+  sent.push(outcome(offer(client, 'c')));
+  await clock.advance(60_000);
+  service.deliver('u/ann', 'two');
+  await clock.advance(100);
+  assert.deepEqual(
+    sent.map(({ value }) => value?.position),
+    [10, 20, 30],
+  );
+  assert.deepEqual(
+    frames.map(({ kind }) => kind),
+    ['one', 'two'],
+  );
+  assert.deepEqual(bodiesOf(service.stored('u/bob')), ['a', 'b', 'c']);
+  service.webSocketsPass = true;
+  await clock.advance(1_200_000);
+  assert.deepEqual(statuses.at(-1), { state: 'open', transport: 'websocket', resumed: true });
+  assert.equal(statuses.filter(({ state }) => state === 'away').length, 2, 'nothing was given up on the way');
+  service.deliver('u/ann', 'three');
+  await clock.advance(100);
+  assert.deepEqual(
+    frames.map(({ kind }) => kind),
+    ['one', 'two', 'three'],
+  );
+});
+
+test('[SDK-24] only a long poll where that is asked for', async (t) => {
+  const { clock, service, client } = setUp(t, { onlyLongPoll: true, url: 'https://gateway.test/' });
+  await clock.advance(1_000);
+  assert.equal(client.status.state, 'open');
+  assert(service.attempts.every(({ url }) => url === 'https://gateway.test/v1/poll'));
+  service.flow.drop();
+  await clock.advance(5_000);
+  assert.equal(service.flow.hello?.resume, 's1');
+});
+
+test('[SDK-27] a poll that goes on at another gateway is one flow to the app; what was unanswered is repeated', async (t) => {
+  const { clock, service, client, frames, statuses } = setUp(t, { onlyLongPoll: true });
+  await clock.advance(20_000);
+  service.deliver('u/ann', 'one');
+  await clock.advance(10);
+  service.answers = false;
+  const sent = ['a', 'b'].map((text) => outcome(offer(client, text)));
+  await clock.advance(10);
+  service.movesPolls = true;
+  service.answers = true;
+  sent.push(outcome(client.send({ user: 'eve', kind: 'offer', body: 'c' })));
+  service.deliver('u/ann', 'two');
+  await clock.advance(3_000);
+  assert(
+    service.flows.length > 1 && service.flows.length < 9,
+    `${service.flows.length} flows in three seconds`,
+  );
+  assert.equal(service.flows[0]?.open, false);
+  assert.deepEqual(
+    sent.map(({ value }) => value?.position),
+    [10, 20, 10],
+  );
+  assert.deepEqual(bodiesOf(service.stored('u/bob')), ['a', 'b']);
+  assert.deepEqual(
+    frames.map(({ kind }) => kind),
+    ['one', 'two'],
+  );
+  assert.deepEqual(
+    statuses.map(({ state }) => state),
+    ['connecting', 'open'],
+  );
+});
+
+test('[SDK-28] a target that is not there is told after the promise of the send, also in one answer with it', async (t) => {
+  const { clock, service, client } = setUp(t, { onlyLongPoll: true });
+  await clock.advance(20_000);
+  service.answers = false;
+  const order: unknown[] = [];
+  client.on('unreachable', ({ id }) => order.push(id));
+  const sending = (async () => order.push((await offer(client, 'a', { tellIfUnreachable: true })).id))();
+  await clock.advance(10);
+  const { id } = service.flow.heardOf('send')[0]!;
+  service.flow.say({ type: 'ack', id, position: 10 });
+  service.flow.say({ type: 'unreachable', id });
+  await clock.advance(10);
+  await sending;
+  assert.deepEqual(order, [id, id]);
+});
+
+test('[POLL-1] two requests that took the place of one another: it begins again, and nothing is lost or doubled', async (t) => {
+  const { clock, service, client, frames, statuses } = setUp(t, { onlyLongPoll: true });
+  await clock.advance(20_000);
+  service.answers = false;
+  const sent = ['a', 'b'].map((text) => outcome(offer(client, text)));
+  await clock.advance(1);
+  service.intercept = () => Response.json({ fault: 'REPLACED' }, { status: 409 });
+  await clock.advance(3);
+  service.intercept = undefined;
+  service.answers = true;
+  service.deliver('u/ann', 'one');
+  await clock.advance(100);
+  assert.equal(service.flow.hello?.resume, 's1');
+  assert.deepEqual(
+    sent.map(({ value }) => value?.position),
+    [10, 20],
+  );
+  assert.deepEqual(bodiesOf(service.stored('u/bob')), ['a', 'b']);
+  assert.deepEqual(
+    frames.map(({ kind }) => kind),
+    ['one'],
+  );
+  assert.deepEqual(
+    statuses.map(({ state }) => state),
+    ['connecting', 'open'],
+  );
+});
+
+test('[POLL-2] a flow replaced while one request waits for news was replaced by somebody else', async (t) => {
+  const { clock, service, client, errors } = setUp(t, { onlyLongPoll: true });
+  await clock.advance(20_000);
+  service.flow.bye('REPLACED', 0);
+  await clock.advance(10_000);
+  assert.equal(client.status.state, 'closed');
+  assert.deepEqual(
+    errors.map(({ fault }) => fault),
+    ['REPLACED'],
+  );
+});
+
+test('[POLL-3] where beginning again does not help, the flow counts as lost and is resumed in its time', async (t) => {
+  const { clock, service, client, statuses } = setUp(t, { onlyLongPoll: true });
+  await clock.advance(20_000);
+  const attempts = service.attempts.length;
+  service.intercept = () => Response.json({ fault: 'REPLACED' }, { status: 409 });
+  const sent = outcome(offer(client, 'a'));
+  await clock.advance(300);
+  assert(service.attempts.length - attempts < 10, 'not in a tight loop');
+  service.intercept = undefined;
+  await clock.advance(20_000);
+  assert.equal(sent.value?.position, 10);
+  assert.deepEqual(statuses.slice(-1), [{ state: 'open', transport: 'poll', resumed: true }]);
+});
+
+test('[POLL-4] an answer that comes twice is taken once', async (t) => {
+  const { clock, service, client } = setUp(t, { onlyLongPoll: true });
+  await clock.advance(20_000);
+  const unreachable: string[] = [];
+  client.on('unreachable', ({ id }) => unreachable.push(id));
+  service.flow.say({ type: 'unreachable', id: 'm1' });
+  const flows = service.flows.length;
+  const sent = outcome(offer(client, 'a'));
+  await clock.advance(100);
+  assert.deepEqual(unreachable, ['m1']);
+  assert.equal(sent.value?.position, 10);
+  assert.equal(service.flows.length, flows, 'a send that crosses an answer costs no resume');
+});
+
+test('[POLL-5] a service that takes nobody says when to come again, and is believed', async (t) => {
+  const { clock, service, client } = setUp(t, { onlyLongPoll: true }, (service) => {
+    service.intercept = () =>
+      Response.json({ fault: 'BUSY' }, { status: 503, headers: { 'retry-after': '60' } });
+  });
+  await clock.advance(100);
+  assert(client.status.state === 'away' && client.status.inMs >= 59_000 && client.status.inMs <= 75_000);
+  assert.equal(service.attempts.length, 1);
+  service.intercept = undefined;
+  await clock.advance(76_000);
+  assert.equal(client.status.state, 'open');
+});
+
+test('[POLL-6] what a proxy says in place of the service is an outage', async (t) => {
+  const { clock, service, client } = setUp(t, { onlyLongPoll: true }, (service) => {
+    service.intercept = () => new Response('<h1>Bad gateway</h1>', { status: 502 });
+  });
+  await clock.advance(30_000);
+  assert(service.attempts.length > 2);
+  service.intercept = undefined;
+  await clock.advance(30_000);
+  assert.equal(client.status.state, 'open');
+});
+
+test('[POLL-7] a request holds only so much; the rest follows in order', async (t) => {
+  const { clock, service, client } = setUp(t, { onlyLongPoll: true });
+  await clock.advance(20_000);
+  const texts = Array.from({ length: 8 }, (_, i) => `${i}${'x'.repeat(20_000)}`);
+  const sent = texts.map((text) => outcome(offer(client, text)));
+  await clock.advance(1_000);
+  assert(sent.every(({ value }) => value !== undefined));
+  assert.deepEqual(bodiesOf(service.stored('u/bob')), texts);
+  assert(service.requestCharsMax < 90_000, `${service.requestCharsMax} characters in one request`);
+});
