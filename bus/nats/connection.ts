@@ -195,7 +195,7 @@ function sendOutgoing(state: State): void {
     const { subject, data, reply } = message;
     if (reply === undefined) nats.publish(subject, data);
     else if (message.head === undefined) nats.publish(subject, data, { reply });
-    else nats.publish(subject, data, { reply, headers: message as EncodedHeaders & MsgHdrs });
+    else nats.publish(subject, data, { reply, headers: headersOf(message) });
   }
 }
 
@@ -252,6 +252,10 @@ function letGoOfSocket({ nats, clock }: State): void {
 function socketOf(nats: NatsConnection): Socket | undefined {
   const inside = nats as unknown as { protocol?: { transport?: { socket?: Socket } } };
   return inside.protocol?.transport?.socket;
+}
+
+function headersOf(message: EncodedHeaders): MsgHdrs {
+  return message as EncodedHeaders & MsgHdrs;
 }
 
 async function close(state: State): Promise<void> {
