@@ -30,8 +30,9 @@ export function resumingSuite(stage: Stage): void {
     for (const member of [alice, robert]) await joins(member, room);
     await sendsNumbers(alice, { user: bob }, 0, 5);
     await sendsNumbers(alice, { room }, 0, 5);
-    await robert.nextBody(4);
-    await robert.next('frame', (frame) => frame.channel === `r/${room}` && frame.body === 4);
+    for (const channel of [`u/${bob}`, `r/${room}`]) {
+      await robert.next('frame', (frame) => frame.channel === channel && frame.body === 4);
+    }
     robert.cut();
     await sendsNumbers(alice, { user: bob }, 5, 20);
     await sendsNumbers(alice, { room }, 5, 20);
