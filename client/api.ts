@@ -40,7 +40,7 @@ export interface StateStorage {
   removeItem(key: string): void;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: each platform has classes of its own for the events, which must fit.
+// biome-ignore lint/suspicious/noExplicitAny: each platform has its own classes of events, which must fit.
 type Handler = ((event: any) => any) | null;
 
 /** As much of a WebSocket as the SDK needs; that of browsers, Node ≥ 22 and the `ws` package fit. */
@@ -57,13 +57,17 @@ export interface WebSocketLike {
 export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
 
 export interface ConnectOptions {
-  /** Where the service is: `https://signal.example.org` (or `wss:`). Paths of the protocol are added to it. */
+  /**
+   * Where the service is: `https://signal.example.org` (or `wss:`). Paths of the protocol are added to it.
+   */
   readonly url: string | URL;
   /** Brings a token of the user. Asked at the start, before a token expires, and when one was not taken. */
   readonly getToken: (signal: AbortSignal) => string | Promise<string>;
   /** Names this installation; 1–128 bytes. Default: random, in browsers kept in `localStorage`. */
   readonly device?: string;
-  /** Keeps session and cursors across a reload of the page, e.g. `sessionStorage`. Default: they are not kept. */
+  /**
+   * Keeps session and cursors across a reload of the page, e.g. `sessionStorage`. Default: they are not kept.
+   */
   readonly storage?: StateStorage;
   /** Where the platform has no WebSocket of its own, or not the right one. */
   readonly WebSocket?: WebSocketConstructor;
@@ -230,7 +234,10 @@ export interface Snowshed {
   readonly presence: Presence;
   /** STUN and TURN servers for `new RTCPeerConnection({ iceServers })`. */
   iceServers(options?: Abortable): Promise<IceServer[]>;
-  /** For apps that know of a change of network before the platform tells: opens a second flow, then closes the first. */
+  /**
+   * For apps that know of a change of network before the platform tells: opens a second flow, then closes the
+   * first.
+   */
   networkChanged(): void;
   /** Ends the session. Sends that wait for their answers are rejected with `CLOSED`. */
   close(): Promise<void>;

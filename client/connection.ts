@@ -1,9 +1,9 @@
 /**
  * Connection: keeps one welcomed link to the service, whatever happens to networks, gateways and tokens.
  *
- * `reconnect.ts` says when to try, `transport-choice.ts` how; this shell opens links, tells what came of them,
- * renews the token in band, and changes to a second link before it gives up the first where the network changes
- * under it.
+ * `reconnect.ts` says when to try, `transport-choice.ts` how; this shell opens links, tells what came of
+ * them, renews the token in band, and changes to a second link before it gives up the first where the network
+ * changes under it.
  */
 
 import { faultDefinition, isFaultCode } from '#wire/faults.ts';
@@ -29,7 +29,10 @@ export interface ConnectionSettings {
 export interface ConnectionEvents {
   status(status: Status): void;
   waiting(wait: { readonly etaMs: number; readonly ahead: number }): void;
-  /** A link stands: from now on everything is sent on it. `moved`: it did before, and goes on at another gateway. */
+  /**
+   * A link stands: from now on everything is sent on it. `moved`: it did before, and goes on at another
+   * gateway.
+   */
   up(link: Link, welcome: Welcome, moved: boolean): void;
   down(): void;
   /** From any link that was welcomed; `newest`: it is the one that `up` told last. */
@@ -58,7 +61,10 @@ const REFRESH_MS_MIN = 10_000;
 /** Changes of network come in bunches. */
 const NETWORK_SETTLES_MS = 300;
 const PROBE_MS = 5_000;
-/** How long a client stays on long poll before it looks whether a WebSocket gets through, at first and at most. */
+/**
+ * How long a client stays on long poll before it looks whether a WebSocket gets through, at first and at
+ * most.
+ */
 const UPGRADE_MS = 300_000;
 const UPGRADE_MS_MAX = 3_600_000;
 
@@ -288,7 +294,9 @@ export function createConnection(
   };
 }
 
-/** Where to go: a gateway by its weight where they have addresses of their own, at times the address given. */
+/**
+ * Where to go: a gateway by its weight where they have addresses of their own, at times the address given.
+ */
 function addressOf(
   url: string,
   gateways: NonNullable<Welcome['spread']['gateways']>,

@@ -2,9 +2,9 @@
  * Cursors: how far this client has seen each channel, so that every frame reaches the app once and in order.
  *
  * Frames of a channel come in order on each flow, but a session may have two flows, and a flow that resumes
- * begins at the cursor it was given: so whatever lies at or before the cursor has been seen and is dropped. An
- * epoch names one life of a log; with another epoch positions begin anew, and what an older flow still brings
- * of an epoch that ended is dropped too.
+ * begins at the cursor it was given: so whatever lies at or before the cursor has been seen and is dropped.
+ * An epoch names one life of a log; with another epoch positions begin anew, and what an older flow still
+ * brings of an epoch that ended is dropped too.
  *
  * Pure: no time, no chance.
  */
@@ -55,8 +55,8 @@ interface Arrived {
 }
 
 /**
- * Whether a gap is news. One of another epoch, or one that goes back (the log ends before the cursor), tells that
- * the channel starts again from its first frame alive, and so does the cursor.
+ * Whether a gap is news. One of another epoch, or one that goes back (the log ends before the cursor), tells
+ * that the channel starts again from its first frame alive, and so does the cursor.
  */
 export function skip(cursors: Cursors, gap: Skipped): boolean {
   const { channel, epoch, from, to } = gap;

@@ -1,8 +1,8 @@
 /**
  * Fake service: as much of a gateway as tests of the client need, under a virtual clock and in one place.
  *
- * It listens or refuses, says hello to WebSockets and long polls, keeps a log per channel that knows repeats by
- * their ids, and answers what a test does not take into its own hands (`answers = false`).
+ * It listens or refuses, says hello to WebSockets and long polls, keeps a log per channel that knows repeats
+ * by their ids, and answers what a test does not take into its own hands (`answers = false`).
  */
 
 import type { ClientMessage, Cursor, PollRequest } from '#wire/messages.ts';

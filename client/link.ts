@@ -2,8 +2,8 @@
  * Link: one flow from `hello` to its end, and whether the other side still lives.
  *
  * Until it is open an attempt has ten seconds; once open it stays for as long as the service keeps it in its
- * queue. Where nothing is heard for `pingMs`, it asks with a `ping`; nothing for as long again, and it is dead:
- * TCP itself would need minutes to find out.
+ * queue. Where nothing is heard for `pingMs`, it asks with a `ping`; nothing for as long again, and it is
+ * dead: TCP itself would need minutes to find out.
  */
 
 import type { ServerMessage } from '#wire/messages.ts';

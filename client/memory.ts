@@ -1,9 +1,9 @@
 /**
  * Memory: what a client keeps across a reload of its page, so that it goes on with the session it had.
  *
- * In a page it is taken out when the client starts and laid back when the page is about to be gone: a tab that is
- * duplicated then begins a session of its own instead of fighting over the one. Elsewhere it is laid back a
- * second after each change.
+ * In a page it is taken out when the client starts and laid back when the page is about to be gone: a tab
+ * that is duplicated then begins a session of its own instead of fighting over the one. Elsewhere it is laid
+ * back a second after each change.
  */
 
 import type { Cursor } from '#wire/messages.ts';

@@ -4,9 +4,9 @@
  * Each request has an id and a lane (its channel). A new flow gets all of them again, in order and under the
  * same ids, before anything new; the service recognizes repeats by their ids. A refusal that may be repeated
  * stops the lane: nothing of it is written until everything already written has been answered (the service
- * refuses what lies behind a refused send, so that nothing overtakes it) and the time to wait has passed; then
- * it goes on from its first. A send that got no answer within the time in which its id may be repeated is given
- * up with `UNKNOWN`: nobody can tell whether it arrived.
+ * refuses what lies behind a refused send, so that nothing overtakes it) and the time to wait has passed;
+ * then it goes on from its first. A send that got no answer within the time in which its id may be repeated
+ * is given up with `UNKNOWN`: nobody can tell whether it arrived.
  *
  * Writes keep a little below the pace the service allows (see `gateway/session/rate.ts`; half of the burst is
  * left to the network, which may bunch what was sent evenly), and never more are under way than it allows.
@@ -28,7 +28,9 @@ export interface Asked {
   /** The message as JSON text, without its closing brace. */
   readonly text: string;
   readonly bytes: number;
-  /** A send may be repeated for this long at most; `undefined`: not a send, and repeated until it is answered. */
+  /**
+   * A send may be repeated for this long at most; `undefined`: not a send, and repeated until it is answered.
+   */
   readonly ttlMs?: number | undefined;
   /** Volatile frames and what is stale on the next flow are not repeated. */
   readonly once?: boolean | undefined;
@@ -54,8 +56,8 @@ export interface Outbox {
   /** The flow to write on; 0: none. */
   flow: number;
   /**
-   * Whether what is written arrives in order, or not at all. Polls may be answered by different gateways: there a
-   * lane takes nothing further while something of it is unanswered.
+   * Whether what is written arrives in order, or not at all. Polls may be answered by different gateways:
+   * there a lane takes nothing further while something of it is unanswered.
    */
   pipelined: boolean;
   limits: Pick<SessionLimits, 'messageBytes' | 'repeatMs' | 'framesPerSecond' | 'framesBurst' | 'pending'>;
@@ -113,7 +115,9 @@ export function ask(outbox: Outbox, asked: Asked, nowMs: number): AnyFault | und
   return undefined;
 }
 
-/** Takes back what was not written yet; `false`: it was, and stays until it is answered, to keep its place. */
+/**
+ * Takes back what was not written yet; `false`: it was, and stays until it is answered, to keep its place.
+ */
 export function takeBack(outbox: Outbox, id: string): boolean {
   const entry = outbox.entries.get(id);
   if (entry === undefined || entry.firstMs !== undefined) return false;
@@ -159,7 +163,10 @@ export function acked(outbox: Outbox, id: string): boolean {
   return true;
 }
 
-/** The service refused it on this flow. `true`: for good; `false`: it is repeated, or the answer is out of date. */
+/**
+ * The service refused it on this flow. `true`: for good; `false`: it is repeated, or the answer is out of
+ * date.
+ */
 export function nacked(
   outbox: Outbox,
   flow: number,

@@ -93,7 +93,10 @@ function listen(source: EventSource, name: string, handler: () => void): Off {
   return () => source.removeEventListener(name, handler);
 }
 
-/** `performance.now` stands still on some platforms while the machine sleeps; wall time tells how long it slept. */
+/**
+ * `performance.now` stands still on some platforms while the machine sleeps; wall time tells how long it
+ * slept.
+ */
 function sleeplessClock(): () => number {
   let [monotonicMs, wallMs, nowMs] = [performance.now(), Date.now(), 0];
   return () => {

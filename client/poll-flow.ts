@@ -1,14 +1,14 @@
 /**
  * Poll flow: the messages of a flow in arrays, over one HTTP request after the other.
  *
- * A request waits at the service until there is something to tell. What is to be sent meanwhile goes in a second
- * request, upon which the service ends the first; so at most two are under way, and answers are taken in the
- * order of their requests. An answer that comes twice is known by its turn.
+ * A request waits at the service until there is something to tell. What is to be sent meanwhile goes in a
+ * second request, upon which the service ends the first; so at most two are under way, and answers are taken
+ * in the order of their requests. An answer that comes twice is known by its turn.
  *
  * Each request carries the resume token and the cursors, so that any gateway may answer it. One that does not
- * know the flow opens it anew and brings what lies past the cursors, so that nothing an elder request may still
- * bring is needed. Two requests that do so at two gateways at once may take the place of one another: then the
- * flow begins again with `hello`. A request that fails ends the flow.
+ * know the flow opens it anew and brings what lies past the cursors, so that nothing an elder request may
+ * still bring is needed. Two requests that do so at two gateways at once may take the place of one another:
+ * then the flow begins again with `hello`. A request that fails ends the flow.
  */
 
 import type { PollAnswer } from '#wire/messages.ts';
@@ -19,7 +19,9 @@ import type { Platform } from './platform.ts';
 export const POLL_PATH = '/v1/poll';
 
 const UNDER_WAY_MAX = 2;
-/** For so long after requests crossed, `REPLACED` is taken for their doing and not for that of another client. */
+/**
+ * For so long after requests crossed, `REPLACED` is taken for their doing and not for that of another client.
+ */
 const CROSSED_MS = 5_000;
 const BEGINNINGS_MAX = 5;
 const REQUEST_CHARS_MAX = 65_536;

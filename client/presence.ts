@@ -20,7 +20,9 @@ export interface Watched {
 
 export const unseen: Watched = { members: new Map(), parts: undefined };
 
-/** The list after a message, and what to tell the app (`undefined` while more parts of a full list follow). */
+/**
+ * The list after a message, and what to tell the app (`undefined` while more parts of a full list follow).
+ */
 export function told(watched: Watched, message: PresenceMessage): [Watched, PresenceChange | undefined] {
   const { channel, present, gone } = message;
   const parts = message.full ? new Map() : watched.parts;

@@ -5,8 +5,8 @@
  * Nobody can tell a client anything after a crash, so the service tells before: over W1 (`gatewayMs`) the
  * clients of one lost gateway come back, over W2 (`fleetMs`) those of a lost fleet. A client draws one random
  * rank u per loss and keeps it over all attempts, so that a window that grows never brings two clients to the
- * same place twice. Attempt 0 stands at u·W1. An attempt that fails shows that W was too small: it grows, by 3
- * up to W2 and by 1.15 beyond, until u·W lies ahead. Rank and window start afresh only after a welcome that
+ * same place twice. Attempt 0 stands at u·W1. An attempt that fails shows that W was too small: it grows, by
+ * 3 up to W2 and by 1.15 beyond, until u·W lies ahead. Rank and window start afresh only after a welcome that
  * stayed up. Who is in a call takes u/4, and tries at once.
  *
  * Pure. `connection.ts` drives it; so does the simulation.

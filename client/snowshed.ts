@@ -116,7 +116,9 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
     settle?.resolve();
   }
 
-  /** Rooms that this client is in and the service did not find in the cursors, or would not take from them. */
+  /**
+   * Rooms that this client is in and the service did not find in the cursors, or would not take from them.
+   */
   function joinAgain(standing: readonly Cursor[]): void {
     for (const { channel, ...cursor } of listed(cursors)) {
       if (!channel.startsWith('r/') || standing.some((other) => other.channel === channel)) continue;

@@ -1,9 +1,9 @@
 /**
  * Transport choice: WebSocket wherever it gets through, long poll where something in between blocks it.
  *
- * Blocked looks like: attempts fail before they are open, and a poll works. A service that takes nobody just now
- * looks the same at first, so where a WebSocket has opened before on this network it takes more to be convinced.
- * Then the two alternate until one is welcomed.
+ * Blocked looks like: attempts fail before they are open, and a poll works. A service that takes nobody just
+ * now looks the same at first, so where a WebSocket has opened before on this network it takes more to be
+ * convinced. Then the two alternate until one is welcomed.
  *
  * Pure.
  */

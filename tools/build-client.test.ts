@@ -25,6 +25,7 @@ test('a plain Node script connects with it, by the package name', () => {
     script,
     `import { connect, SnowshedError } from '@snowshed/client';
      import { createServer } from 'node:http';
+     let turn = 0;
      const server = createServer((request, response) => {
        let text = '';
        request.on('data', (chunk) => (text += chunk)).on('end', () => {
@@ -34,7 +35,7 @@ test('a plain Node script connects with it, by the package name', () => {
            expiresAt: Date.now() + 6e4, spread: { gatewayMs: 1e3, fleetMs: 1e4 }, pingMs: 2e4, cursors: [],
            limits: { messageBytes: 65536, ttlMs: 6e4, repeatMs: 2e4, framesPerSecond: 50, framesBurst: 50, pending: 9, rooms: 9 },
          }];
-         if (answers.length > 0) response.end(JSON.stringify({ flow: 'f', turn: 1, messages: answers }));
+         if (answers.length > 0) response.end(JSON.stringify({ flow: 'f', turn: ++turn, messages: answers }));
        });
      }).listen(0, '127.0.0.1', async () => {
        const url = 'http://127.0.0.1:' + server.address().port;
