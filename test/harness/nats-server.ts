@@ -62,6 +62,7 @@ const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 /** One server, ready to take JetStream requests. */
 export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
