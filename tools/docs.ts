@@ -11,15 +11,18 @@ import { asyncApiText } from './docs/asyncapi.ts';
 import { configPage } from './docs/config.ts';
 import { faultsPage } from './docs/faults.ts';
 import { metricsPage } from './docs/metrics.ts';
+import { rulesPage } from './docs/rules.ts';
+
+const root = join(import.meta.dirname, '..');
 
 const pages: Readonly<Record<string, () => string>> = {
   'docs/asyncapi.yaml': asyncApiText,
   'docs/config.md': configPage,
   'docs/faults.md': faultsPage,
   'docs/metrics.md': metricsPage,
+  'docs/spec/rules.md': () => rulesPage(root),
 };
 
-const root = join(import.meta.dirname, '..');
 const checkOnly = process.argv.includes('--check');
 
 for (const [path, page] of Object.entries(pages)) {

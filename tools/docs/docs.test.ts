@@ -15,6 +15,7 @@ import { configPage } from './config.ts';
 import { faultsPage } from './faults.ts';
 import { table } from './markdown.ts';
 import { metricsPage } from './metrics.ts';
+import { rulesIn } from './rules.ts';
 import { type Json, yaml } from './yaml.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -99,4 +100,12 @@ test('each text of YAML stays on its line, whatever is in it', () => {
 
 test('a cell of a table holds anything but a border', () => {
   assert.equal(table(['A', 'B'], [['x|y', 'p\nq']]), '| A | B |\n| --- | --- |\n| x\\|y | p q |');
+});
+
+test('the rules of a test file are read off the names of its tests', () => {
+  const source = `test('[RATE-1] never more', () => {});\ntest('no rule', () => {});\nit(\n  "[P1][P2] it's kept",\n`;
+  assert.deepEqual(rulesIn(source, 'a.test.ts'), [
+    { ids: ['RATE-1'], text: 'never more', file: 'a.test.ts' },
+    { ids: ['P1', 'P2'], text: "it's kept", file: 'a.test.ts' },
+  ]);
 });
