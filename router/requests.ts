@@ -7,18 +7,16 @@
 
 import { partitionOf } from '#wire/channels.ts';
 import { NODE_VERSION } from '#wire/limits.ts';
+import { isAttachRequest, isBeat, isPresenceRequest } from '#wire/node-checks.ts';
 import {
   type AttachAnswer,
   type Attached,
-  type AttachRequest,
-  type Beat,
   type BeatAnswer,
   decodeNodeMessage,
   encodeNodeMessage,
   type PartitionAnswer,
   type PartitionOps,
   type PresenceAnswer,
-  type PresenceRequest,
 } from '#wire/nodes.ts';
 import { apply, register } from './directory/directory.ts';
 import { membersOf } from './directory/look-up.ts';
@@ -39,7 +37,7 @@ export interface RequestContext extends OwnerContext {
 }
 
 export function answerAttach(context: RequestContext, data: Uint8Array): Uint8Array | undefined {
-  const request = decoded<AttachRequest>(context, data);
+  const request = decoded(context, data, isAttachRequest);
   if (request === undefined) return undefined;
   const now = context.now();
   const ended = context.metrics.attachSeconds.startTimer();
@@ -140,7 +138,7 @@ function withoutStates(partition: PartitionAnswer): PartitionAnswer {
 }
 
 export function answerBeat(context: RequestContext, data: Uint8Array): Uint8Array | undefined {
-  const beat = decoded<Beat>(context, data);
+  const beat = decoded(context, data, isBeat);
   if (beat === undefined) return undefined;
   context.gateways.set(beat.gateway, context.now().monotonicMs);
   // So that no number is named that has not been sent.
@@ -155,7 +153,7 @@ export function answerBeat(context: RequestContext, data: Uint8Array): Uint8Arra
 }
 
 export function answerPresence(context: RequestContext, data: Uint8Array): Uint8Array | undefined {
-  const request = decoded<PresenceRequest>(context, data);
+  const request = decoded(context, data, isPresenceRequest);
   if (request === undefined) return undefined;
   const owner = context.owner(partitionOf(request.channel, context.bus.log.partitions));
   // Before all have announced, a list would say that those who are about to be announced are gone.
@@ -168,13 +166,16 @@ export function answerPresence(context: RequestContext, data: Uint8Array): Uint8
   return encodeNodeMessage(answer);
 }
 
+/** The request, if it is of a version and shape that are known; else what is wrong with it is counted. */
 function decoded<Message extends { readonly v: number }>(
   { metrics }: RequestContext,
   data: Uint8Array,
+  isSound: (value: unknown) => value is Message,
 ): Message | undefined {
-  const message = decodeNodeMessage<Message>(data);
-  if (message !== undefined && message.v <= NODE_VERSION) return message;
-  metrics.faults.inc({ fault: message === undefined ? 'MALFORMED' : 'VERSION' });
+  const message = decodeNodeMessage<{ readonly v?: unknown }>(data);
+  const isLater = typeof message?.v === 'number' && message.v > NODE_VERSION;
+  if (!isLater && isSound(message)) return message;
+  metrics.faults.inc({ fault: isLater ? 'VERSION' : 'MALFORMED' });
   return undefined;
 }
 

@@ -93,13 +93,14 @@ function isHeader(header: Partial<EnvelopeHeader>): header is EnvelopeHeader {
     isSender(header.from) &&
     typeof header.kind === 'string' &&
     typeof header.format === 'string' &&
-    typeof header.at === 'number' &&
-    typeof header.ttlMs === 'number' &&
-    isOptional(header.notAfter, 'number') &&
-    isOptional(header.toDevice, 'string') &&
-    isOptional(header.toSession, 'string') &&
-    isOptional(header.call, 'string') &&
-    isOptional(header.tell, 'string')
+    Number.isFinite(header.at) &&
+    Number.isFinite(header.ttlMs) &&
+    (header.notAfter === undefined || Number.isFinite(header.notAfter)) &&
+    isOptionalText(header.toDevice) &&
+    isOptionalText(header.toSession) &&
+    isOptionalText(header.call) &&
+    isOptionalText(header.tell) &&
+    isOptionalText(header.traceparent)
   );
 }
 
@@ -109,8 +110,8 @@ function isSender(from: unknown): from is Sender {
   return typeof user === 'string' && typeof device === 'string' && typeof session === 'string';
 }
 
-function isOptional(value: unknown, type: 'string' | 'number'): boolean {
-  return value === undefined || typeof value === type;
+function isOptionalText(value: unknown): boolean {
+  return value === undefined || typeof value === 'string';
 }
 
 /**

@@ -12,6 +12,8 @@
  */
 
 import type { Channel } from './channels.ts';
+import { NODE_VERSION } from './limits.ts';
+import { isDelivery } from './node-checks.ts';
 
 /** How a new flow treats older flows of its session. */
 export type FlowMode = 'replace' | 'add';
@@ -206,13 +208,30 @@ export interface PartitionLease {
 export const PARTITION_LEASE_PREFIX = 'partition.';
 export const ROUTER_LEASE_PREFIX = 'router.';
 
-/** The delivery and the bytes of its envelopes (views), or `undefined` where the message is none. */
+/**
+ * The delivery and the bytes of its envelopes (views), or `undefined` where the message is none. One of a later
+ * version is given as it is, for the caller to count.
+ */
 export function decodeDelivery(bytes: Uint8Array): { delivery: Delivery; envelopes: Uint8Array } | undefined {
   const end = bytes.indexOf(10);
   if (end < 0) return undefined;
   const delivery = decodeNodeMessage<Delivery>(bytes.subarray(0, end));
-  if (delivery === undefined || !Array.isArray(delivery.sections)) return undefined;
-  return { delivery, envelopes: bytes.subarray(end + 1) };
+  if (delivery === undefined) return undefined;
+  const envelopes = bytes.subarray(end + 1);
+  const isSound =
+    delivery.v > NODE_VERSION || (isDelivery(delivery) && bytesOf(delivery) === envelopes.length);
+  return isSound ? { delivery, envelopes } : undefined;
+}
+
+function bytesOf({ sections }: Delivery): number {
+  return sections.reduce((bytes, section) => bytes + sectionBytes(section), 0);
+}
+
+/** Bytes of the envelopes of a section. */
+export function sectionBytes(section: DeliverySection): number {
+  let bytes = 0;
+  for (const entry of section.entries) bytes += entry[3];
+  return bytes;
 }
 
 export function encodeNodeMessage(
@@ -228,7 +247,7 @@ export function encodeNodeMessage(
   return Buffer.from(JSON.stringify(message));
 }
 
-/** Nodes trust each other (the bus authenticates them), so beyond being an object nothing is checked here. */
+/** Beyond being an object nothing is checked here: `node-checks.ts` has the shapes. */
 export function decodeNodeMessage<Message>(bytes: Uint8Array): Message | undefined {
   try {
     const value: unknown = JSON.parse(

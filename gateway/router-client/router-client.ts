@@ -12,6 +12,7 @@ import { BusUnavailable, type LeaseEntry, type Leases, type Post } from '#bus/se
 import type { Cancel, Clock } from '#runtime/clock.ts';
 import { type Channel, partitionOf } from '#wire/channels.ts';
 import { NODE_VERSION } from '#wire/limits.ts';
+import { isAttachAnswer, isBeatAnswer, isPartitionLease, isPresenceAnswer } from '#wire/node-checks.ts';
 import {
   type AttachAnswer,
   type Attached,
@@ -22,23 +23,15 @@ import {
   encodeNodeMessage,
   PARTITION_LEASE_PREFIX,
   type PartitionAnswer,
-  type PartitionLease,
   type PresenceAnswer,
   ROUTER_LEASE_PREFIX,
+  sectionBytes,
 } from '#wire/nodes.ts';
 import { gatewaySubject, routerSubject } from '#wire/subjects.ts';
 import type { Attachment } from '../seams.ts';
-import { attachOp, createOpQueue, detachOp, type OpQueue, opBytes, type QueuedOp, stateOp } from './ops.ts';
-import {
-  agrees,
-  anew,
-  announced,
-  leaseSeen,
-  type Registration,
-  sectionVerdict,
-  taken,
-  unowned,
-} from './registration.ts';
+import { type Batch, type Part, type Partition, requestOf } from './batch.ts';
+import { attachOp, createOpQueue, detachOp, opBytes, type QueuedOp, stateOp } from './ops.ts';
+import { agrees, anew, announced, leaseSeen, sectionVerdict, taken, unowned } from './registration.ts';
 
 export interface RouterClientEvents {
   /** Everything attached in the partition, put back to attaching; it is about to be announced. */
@@ -74,19 +67,6 @@ const MEMBERS_MS = 5_000;
 /** Bytes of sections kept per partition that came before the answer that explains them. */
 const EARLY_BYTES_MAX = 1_048_576;
 
-interface Partition {
-  readonly number: number;
-  state: Registration;
-  /** Grows with every announcement, so that answers to an earlier one are not believed. */
-  round: number;
-  announcing: boolean;
-  queue: OpQueue;
-  early: { section: DeliverySection; data: Uint8Array }[];
-  earlyBytes: number;
-  /** The owner was told that the announcement is whole. */
-  complete: boolean;
-}
-
 export type RouterClient = ReturnType<typeof createRouterClient>;
 
 export function createRouterClient({
@@ -113,6 +93,14 @@ export function createRouterClient({
   const dirty = new Set<Partition>();
   let flushSoon = false;
 
+  /** What a router wrote; what cannot be read is counted, and as if it had not come. */
+  function sound<Message>(data: Uint8Array, is: (value: unknown) => value is Message): Message | undefined {
+    const message = decodeNodeMessage<object>(data);
+    if (is(message)) return message;
+    metrics.faults.inc({ cause: 'malformed' });
+    return undefined;
+  }
+
   // What the leases say.
 
   function leaseEntry(entry: LeaseEntry): void {
@@ -126,7 +114,7 @@ export function createRouterClient({
     if (!entry.key.startsWith(PARTITION_LEASE_PREFIX) || partition === undefined || entry.value === undefined)
       return;
     const before = partition.state;
-    partition.state = leaseSeen(before, decodeNodeMessage<PartitionLease>(entry.value));
+    partition.state = leaseSeen(before, sound(entry.value, isPartitionLease));
     if (partition.state !== before) announceSoon(partition, 'owner');
   }
 
@@ -198,19 +186,8 @@ export function createRouterClient({
   const maxBytes = Math.floor(post.payloadBytesMax / 4);
 
   function send(batch: Batch): void {
-    const request = encodeNodeMessage({
-      v: NODE_VERSION,
-      gateway,
-      partitions: batch.parts.map(({ partition, begin, complete, queued }) => ({
-        partition: partition.number,
-        term: partition.state.term,
-        ...(begin ? { begin: true as const } : { registration: partition.state.registration }),
-        ...(complete ? { complete: true as const } : {}),
-        ops: queued.map(({ op }) => op),
-      })),
-    });
-    post.request(routerSubject(batch.router, 'attach'), request, ATTACH_ANSWER_MS).then(
-      (data) => answered(batch, decodeNodeMessage<AttachAnswer>(data)),
+    post.request(routerSubject(batch.router, 'attach'), requestOf(gateway, batch), ATTACH_ANSWER_MS).then(
+      (data) => answered(batch, sound(data, isAttachAnswer)),
       () => batch.parts.forEach(lost),
     );
   }
@@ -299,7 +276,7 @@ export function createRouterClient({
     const request = encodeNodeMessage({ v: NODE_VERSION, gateway, reads: NODE_VERSION });
     for (const router of routers) {
       post.request(routerSubject(router, 'beat'), request, BEAT_ANSWER_MS).then(
-        (data) => beatAnswered(router, decodeNodeMessage<BeatAnswer>(data)),
+        (data) => beatAnswered(router, sound(data, isBeatAnswer)),
         () => beatLost(router),
       );
     }
@@ -346,7 +323,7 @@ export function createRouterClient({
 
   function asked(router: string, request: Uint8Array): Promise<PresenceAnswer | undefined> {
     return post.request(routerSubject(router, 'presence'), request, BEAT_ANSWER_MS).then(
-      (data) => decodeNodeMessage<PresenceAnswer>(data),
+      (data) => sound(data, isPresenceAnswer),
       () => undefined,
     );
   }
@@ -378,24 +355,4 @@ export function createRouterClient({
       for (const cancel of cancels.splice(0)) cancel();
     },
   };
-}
-
-interface Part {
-  readonly partition: Partition;
-  readonly round: number;
-  readonly begin: boolean;
-  readonly complete: boolean;
-  readonly queued: readonly QueuedOp[];
-}
-
-interface Batch {
-  readonly router: string;
-  readonly parts: Part[];
-  bytes: number;
-}
-
-function sectionBytes(section: DeliverySection): number {
-  let bytes = 0;
-  for (const entry of section.entries) bytes += entry[3];
-  return bytes;
 }

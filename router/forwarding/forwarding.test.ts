@@ -91,7 +91,11 @@ describe('deliveries', () => {
           const to = routes[route]!;
           const texts = sent.get(`gw.gw${route % 2} ${route} ${7 + route}`) ?? [];
           sent.set(`gw.gw${route % 2} ${route} ${7 + route}`, texts);
-          const event = JSON.stringify({ channel, position });
+          const event = JSON.stringify(
+            kind === 'presence'
+              ? { channel, present: [], gone: [{ user: 'u', device: 'd', session: `s${position}` }] }
+              : { kind: 'unreachable', session: channel, id: `${position}` },
+          );
           if (kind === 'entry') {
             addEntry(
               deliveries,

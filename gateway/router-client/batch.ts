@@ -1,0 +1,50 @@
+/**
+ * Batch: what one request to a router carries, the operations of several partitions; and where each of them stands.
+ */
+
+import { NODE_VERSION } from '#wire/limits.ts';
+import { type DeliverySection, encodeNodeMessage } from '#wire/nodes.ts';
+import type { OpQueue, QueuedOp } from './ops.ts';
+import type { Registration } from './registration.ts';
+
+export interface Partition {
+  readonly number: number;
+  state: Registration;
+  /** Grows with every announcement, so that answers to an earlier one are not believed. */
+  round: number;
+  announcing: boolean;
+  queue: OpQueue;
+  early: { section: DeliverySection; data: Uint8Array }[];
+  earlyBytes: number;
+  /** The owner was told that the announcement is whole. */
+  complete: boolean;
+}
+
+/** The part of one partition. */
+export interface Part {
+  readonly partition: Partition;
+  readonly round: number;
+  readonly begin: boolean;
+  readonly complete: boolean;
+  readonly queued: readonly QueuedOp[];
+}
+
+export interface Batch {
+  readonly router: string;
+  readonly parts: Part[];
+  bytes: number;
+}
+
+export function requestOf(gateway: string, batch: Batch): Uint8Array {
+  return encodeNodeMessage({
+    v: NODE_VERSION,
+    gateway,
+    partitions: batch.parts.map(({ partition, begin, complete, queued }) => ({
+      partition: partition.number,
+      term: partition.state.term,
+      ...(begin ? { begin: true as const } : { registration: partition.state.registration }),
+      ...(complete ? { complete: true as const } : {}),
+      ops: queued.map(({ op }) => op),
+    })),
+  });
+}
