@@ -67,6 +67,8 @@ export function openingSuite(stage: Stage): void {
 
   test('ping is answered by pong', async () => {
     const client = await stage.open(stage.name('ann'));
+    // A ping has no id to be repeated under: it must not cross the poll that is just on its way elsewhere.
+    if (stage.rotates) await new Promise((resolve) => setTimeout(resolve, 300));
     client.post({ type: 'ping' });
     await client.next('pong');
   });
