@@ -152,6 +152,49 @@ test('what comes before welcome waits for it, in order and within a bound', asyn
   assert.deepEqual(heard(hub), ['hello', '1', '2', '3', '4']);
 });
 
+test('a flow that goes on for another answers when there is more than welcome, and all that was asked', async () => {
+  const ack = '{"type":"ack","id":"1"}';
+  const { clock, flow, poll } = flowUnderTest();
+  flow.goesOn(0);
+  const idle = poll(0);
+  flow.send(welcome);
+  await clock.advance(20_000);
+  assert.equal(idle.body, '');
+  flow.send('{"type":"frame"}');
+  await clock.advance(0);
+  assert.deepEqual(idle.answer?.messages, [{ type: 'welcome' }, { type: 'frame' }]);
+
+  const asking = flowUnderTest();
+  asking.flow.goesOn(1);
+  asking.flow.receiveWhenOpen([Buffer.from('{"type":"send"}')]);
+  const asked = asking.poll(0);
+  asking.flow.send('{"type":"wait"}');
+  asking.flow.send(welcome);
+  asking.flow.send('{"type":"frame"}');
+  await asking.clock.advance(500);
+  assert.equal(asked.body, '');
+  asking.flow.send(ack);
+  await asking.clock.advance(0);
+  assert.deepEqual(asked.answer?.messages.at(-1), JSON.parse(ack));
+});
+
+test('a flow that goes on for another does not wait for ever: not for an answer, nor past the hold', async () => {
+  const late = flowUnderTest();
+  late.flow.goesOn(1);
+  const asked = late.poll(0);
+  late.flow.send(welcome);
+  late.flow.send('{"type":"frame"}');
+  await late.clock.advance(1_000);
+  assert.equal(asked.answer?.messages.length, 2);
+
+  const { clock, flow, poll } = flowUnderTest();
+  flow.goesOn(0);
+  const held = poll(0);
+  flow.send(welcome);
+  await clock.advance(25_000);
+  assert.deepEqual(held.answer, { flow: 'f', turn: 1, messages: [{ type: 'welcome' }] });
+});
+
 test('closed before welcome: the fault is that of the request', async () => {
   const { clock, flow, poll, hub } = flowUnderTest();
   const first = poll(0);
