@@ -1,5 +1,5 @@
 /**
- * Micro-benchmark runner (`npm run bench:micro`): every `*.bench.ts`, each in a process of its own so that none warms up another.
+ * Micro-benchmarks: every `*.bench.ts`, each in a process of its own so that none warms up another (`npm run bench:micro`).
  *
  * `node tools/bench.ts [PREFIX…]` takes all, or those whose path begins so. A benchmark file only
  * registers its cases (`bench` of mitata); this runs them.
