@@ -80,7 +80,7 @@ function parsedHeader(bytes: Uint8Array, end: number): EnvelopeHeader | Envelope
   }
   if (typeof value !== 'object' || value === null) return 'ENVELOPE_MALFORMED';
   const header = value as Partial<EnvelopeHeader>;
-  if (typeof header.v !== 'number') return 'ENVELOPE_MALFORMED';
+  if (typeof header.v !== 'number' || header.v < 1) return 'ENVELOPE_MALFORMED';
   if (header.v > NODE_VERSION) return 'ENVELOPE_VERSION';
   return isHeader(header) ? header : 'ENVELOPE_MALFORMED';
 }
