@@ -5,7 +5,7 @@
  * four of ours, keys or their addresses in the header, and critical extensions, of which we know none.
  * The claims are read only after the signature fits.
  *
- * With `node:crypto` alone, which is cheaper than a library and needs no promise (docs/adr/0010).
+ * With `node:crypto` alone, which is cheaper than a library and needs no promise (docs/adr/0009).
  */
 
 import { createHmac, timingSafeEqual, verify } from 'node:crypto';
