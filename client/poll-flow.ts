@@ -51,8 +51,8 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
   let underWay: Request[] = [];
   let scheduled = false;
   let alive = true;
-  /** When two requests were last under way. */
-  let crossedMs = -Infinity;
+  /** When two requests were last under way; a request of the flow before may still be when this one opens. */
+  let crossedMs = platform.nowMs();
   let begunMs = -Infinity;
   let beginnings = 0;
 
