@@ -151,6 +151,15 @@ test('[POLL-2] a flow replaced while one request waits for news was replaced by 
   );
 });
 
+test('[POLL-8] a flow replaced when it has just opened was crossed by the last request of the one before', async (t) => {
+  const { clock, service, client, errors } = setUp(t, { onlyLongPoll: true });
+  await clock.advance(1_000);
+  service.flow.bye('REPLACED', 0);
+  await clock.advance(10_000);
+  assert.equal(client.status.state, 'open');
+  assert.deepEqual(errors, []);
+});
+
 test('[POLL-3] where beginning again does not help, the flow counts as lost and is resumed in its time', async (t) => {
   const { clock, service, client, statuses } = setUp(t, { onlyLongPoll: true });
   await clock.advance(20_000);
