@@ -71,6 +71,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
         flowNumber: () => ++flow,
         refused: (fault) => metrics.faults.inc({ fault }),
         certificateChanged: (problem) => certificateChanged(log, problem),
+        socketsChanged: (count) => metrics.sockets.set(count),
         ...(parts.pages !== undefined && { pages: parts.pages }),
       }),
   });

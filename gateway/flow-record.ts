@@ -23,6 +23,8 @@ export class FlowRecord {
   /** When a frame of a call last passed, by the monotonic clock; 0: never. */
   callAtMs = 0;
   heardAtMs = 0;
+  /** When the next message would be due at the pace above which it floods. */
+  dueMs = 0;
   /** Closed, or about to: nothing more is handed to it. */
   ended = false;
 

@@ -34,6 +34,12 @@ export function createFlowTable({ clock, config, metrics, sayClosing, ended }: F
     meterPace(config.GATEWAY_ADDRESS_MESSAGES_PER_SECOND, config.GATEWAY_ADDRESS_MESSAGES_BURST),
   );
 
+  /** What passes at the rate, and as much again that is refused. */
+  const everything = meterPace(
+    2 * config.GATEWAY_MESSAGES_PER_SECOND,
+    config.GATEWAY_MESSAGES_BURST + config.GATEWAY_REFUSALS_MAX,
+  );
+
   function admissionFault(opening: Opening): FaultCode | undefined {
     if (flows.size >= config.GATEWAY_FLOWS_MAX) return 'BUSY';
     const ofAddress = addresses.flowsOf(opening.address);
@@ -53,6 +59,16 @@ export function createFlowTable({ clock, config, metrics, sayClosing, ended }: F
   function tooEarlyMs(record: FlowRecord, user: string): number {
     const nowMs = clock.monotonicMs();
     return users.metered(user, nowMs) || addresses.metered(record.flow.opening.address, nowMs);
+  }
+
+  /**
+   * Counts a message or ping of the client, whatever it says; true where it came far above the rate. Requests are metered
+   * by their session besides, which answers them; what is no request, and what is none yet, only here.
+   */
+  function floods(record: FlowRecord): boolean {
+    if (everything.tooEarlyMs(record.dueMs, record.heardAtMs) > 0) return true;
+    record.dueMs = everything.nextDueMs(record.dueMs, record.heardAtMs);
+    return false;
   }
 
   function send(record: FlowRecord, data: string | Uint8Array): void {
@@ -138,6 +154,7 @@ export function createFlowTable({ clock, config, metrics, sayClosing, ended }: F
     add,
     sessionOpened: (user: string) => users.flowOpened(user),
     tooEarlyMs,
+    floods,
     send,
     fail,
     close,

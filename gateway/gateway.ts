@@ -92,7 +92,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     feed,
     tell,
   });
-  const transport = deps.transport({ admit, opened, received, drained, closed });
+  const transport = deps.transport({ admit, opened, received, pinged, drained, closed });
   const delivery = createDelivery({
     log: bus.log,
     events: {
@@ -149,7 +149,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const record = flows.get(flow.number);
     if (record === undefined || record.ended) return;
     record.heardAtMs = clock.monotonicMs();
+    if (flows.floods(record)) return flows.fail(record, 'FLOOD');
     tell(record, { kind: 'message', data, binary });
+  }
+
+  function pinged(flow: Flow): void {
+    const record = flows.get(flow.number);
+    if (record === undefined || record.ended) return;
+    record.heardAtMs = clock.monotonicMs();
+    if (flows.floods(record)) flows.fail(record, 'FLOOD');
   }
 
   function drained(flow: Flow): void {

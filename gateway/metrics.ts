@@ -17,6 +17,11 @@ export function createGatewayMetrics(register: Registry) {
       labelNames: ['dialect'] as const,
       registers,
     }),
+    sockets: new Gauge({
+      name: 'gateway_sockets',
+      help: 'TCP connections to the clients’ port now, those that have not sent a request yet included.',
+      registers,
+    }),
     sessions: new Gauge({ name: 'gateway_sessions', help: 'Flows whose session is open now.', registers }),
     opened: new Counter({
       name: 'gateway_sessions_opened_total',

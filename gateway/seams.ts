@@ -47,6 +47,8 @@ export interface TransportEvents {
   admit(opening: Opening): FaultCode | undefined;
   opened(flow: Flow, dialect: Dialect): void;
   received(flow: Flow, data: Uint8Array, binary: boolean): void;
+  /** The client sent a ping of the transport, which answers it by itself. */
+  pinged(flow: Flow): void;
   /** The network has taken all bytes handed over. */
   drained(flow: Flow): void;
   /** The connection is gone; `fault` where the transport itself found one (too large, invalid UTF-8, silent, …). */

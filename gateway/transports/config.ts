@@ -45,6 +45,13 @@ export const transportProperties = {
         'Pages that may connect. Not set: pages of the host they connect to and, while GATEWAY_HOST is a loopback address, pages of any loopback host. Clients that are no browsers send no origin and pass.',
     }),
   ),
+  GATEWAY_SOCKETS_MAX: Type.Integer({
+    default: 19_000,
+    minimum: 1,
+    maximum: 1_000_000,
+    description:
+      'TCP connections to the clients’ port, those that have not sent a request yet included; further ones are closed at once. Each takes a file descriptor.',
+  }),
   GATEWAY_MESSAGE_BYTES_MAX: Type.Integer({
     default: 65_536,
     minimum: 1_024,
@@ -101,6 +108,7 @@ export function webTransportOptions(config: TransportConfig, unsentBytesMax: num
     tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     trustedProxies: commaList(config.TRUSTED_PROXIES),
     allowedOrigins: commaList(config.ALLOWED_ORIGINS),
+    socketsMax: config.GATEWAY_SOCKETS_MAX,
     loopback: isLoopback(config.GATEWAY_HOST),
     messageBytesMax: config.GATEWAY_MESSAGE_BYTES_MAX,
     idleMs: config.GATEWAY_IDLE_MS,

@@ -220,3 +220,19 @@ test('when the transport closes, the polls that stand are answered', async (t) =
   assert.deepEqual((await standing).body.messages, []);
   assert.equal((await web.hub.until('closed')).fault, undefined);
 });
+
+test('bodies that come slowly are bounded all together, whoever they are from', async (t) => {
+  const web = await startWeb(t, { pollBodiesBytesMax: 10_000 });
+  const head = 'POST /v1/poll HTTP/1.1\r\nHost: x\r\nContent-Length: 8000\r\n\r\n';
+  const slow = [await rawSocket(web.port), await rawSocket(web.port)];
+  for (const { socket } of slow) socket.write(head + 'x'.repeat(6_000));
+  // Whichever came second is refused.
+  const refused = await Promise.race(slow.map((raw) => raw.closed.then(() => raw)));
+  assert.match(refused.received().toString(), /^HTTP\/1\.1 503 .*"fault":"BUSY"/s);
+  const rest = slow.find((raw) => raw !== refused);
+  rest?.socket.write('x'.repeat(2_000));
+  assert.match(String(await rest?.until('}')), /"fault":"MALFORMED"/);
+  // What was given up, and what is whole, no longer counts.
+  assert.equal((await poll(web, 'x'.repeat(7_000))).status, 400);
+  assert.deepEqual(web.refused, ['BUSY', 'MALFORMED', 'MALFORMED']);
+});

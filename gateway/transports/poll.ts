@@ -22,6 +22,8 @@ import { type Reception, withoutBearer } from './reception.ts';
 
 export interface PollOptions extends PollFlowOptions {
   readonly messageBytesMax: number;
+  /** Bytes of all bodies that are on their way in. */
+  readonly pollBodiesBytesMax?: number;
 }
 
 export interface PollDeps {
@@ -44,6 +46,8 @@ export interface Poll {
 
 /** How long the body of one poll may take to come in. */
 const BODY_MS = 10_000;
+/** Bytes of bodies that are not whole yet, of all polls together: who they are from is not known yet. */
+const BODIES_BYTES_MAX = 67_108_864;
 
 export function createPoll(
   options: PollOptions,
@@ -52,6 +56,7 @@ export function createPoll(
   deps: PollDeps,
 ): Poll {
   const flows = new Map<string, PollFlow>();
+  const bodies: Bodies = { bytes: 0, bytesMax: options.pollBodiesBytesMax ?? BODIES_BYTES_MAX };
   const flowDeps: PollFlowDeps = {
     clock: deps.clock,
     events,
@@ -70,7 +75,7 @@ export function createPoll(
       answer(fault, closes);
     };
     if (!originAllowed) return refuse('ORIGIN_REFUSED', true);
-    readBody(response, exchange, options.pollBytesMax, deps.clock, (body) => {
+    readBody(response, exchange, options.pollBytesMax, deps.clock, bodies, (body) => {
       const incoming = typeof body === 'string' ? body : incomingPoll(body, options.messageBytesMax);
       if (typeof incoming === 'string') return refuse(incoming, typeof body === 'string');
       const known = flowOf(incoming);
@@ -132,31 +137,44 @@ function crossOriginHeaders(origin: string | undefined, allowed: boolean): Heade
   return [vary, ['Access-Control-Allow-Origin', origin], ['Access-Control-Expose-Headers', 'Retry-After']];
 }
 
-/** The whole body, in time and within the bound, or the fault. Nothing is called for a client that goes away. */
+/** What is held of bodies that are on their way in. */
+interface Bodies {
+  bytes: number;
+  readonly bytesMax: number;
+}
+
+/** The whole body, in time and within the bounds, or the fault. Nothing is called for a client that goes away. */
 function readBody(
   response: HttpResponse,
   exchange: Exchange,
   bytesMax: number,
   clock: Clock,
+  bodies: Bodies,
   read: (body: Uint8Array | FaultCode) => void,
 ): void {
   let chunks: Uint8Array[] | undefined = [];
   let bytes = 0;
   const cancel = clock.after(BODY_MS, () => done('SILENT'));
+  function forget(): void {
+    chunks = undefined;
+    bodies.bytes -= bytes;
+    bytes = 0;
+    cancel();
+  }
   function done(body: Uint8Array | FaultCode): void {
     if (chunks === undefined) return;
-    chunks = undefined;
-    cancel();
+    forget();
     read(body);
   }
   exchange.abandoned = () => {
-    chunks = undefined;
-    cancel();
+    if (chunks !== undefined) forget();
   };
   response.onData((chunk, isLast) => {
     if (chunks === undefined) return;
     bytes += chunk.byteLength;
+    bodies.bytes += chunk.byteLength;
     if (bytes > bytesMax) return done('TOO_LARGE');
+    if (!isLast && bodies.bytes > bodies.bytesMax) return done('BUSY');
     // The chunk is valid during the call only.
     chunks.push(isLast ? Buffer.from(chunk) : Buffer.from(chunk.slice(0)));
     if (isLast) done(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));

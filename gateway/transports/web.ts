@@ -18,6 +18,7 @@ import { type CertificateFiles, certificateProblem, watchCertificate } from './c
 import { Exchange, type HttpAnswer } from './exchange.ts';
 import { createPoll, type PollOptions } from './poll.ts';
 import { createReception, type ReceptionOptions } from './reception.ts';
+import { createSockets } from './sockets.ts';
 import { type WebSocketOptions, webSocketBehavior } from './websocket.ts';
 
 export interface WebTransportOptions extends ReceptionOptions, WebSocketOptions, PollOptions {
@@ -25,6 +26,8 @@ export interface WebTransportOptions extends ReceptionOptions, WebSocketOptions,
   /** 0: a free one. */
   readonly port: number;
   readonly tls: CertificateFiles | undefined;
+  /** TCP connections at once; further ones are closed as they come. */
+  readonly socketsMax: number;
 }
 
 /** The dialects that are spoken here. */
@@ -50,6 +53,8 @@ export interface WebTransportDeps {
   readonly refused: (fault: FaultCode) => void;
   /** Told of every change of the certificate: taken (`undefined`), or what is wrong with it. */
   readonly certificateChanged: (problem: string | undefined) => void;
+  /** Told how many TCP connections stand, each time it changes. */
+  readonly socketsChanged?: (count: number) => void;
   readonly pages?: readonly Page[];
 }
 
@@ -62,7 +67,15 @@ export function createWebTransport(
 ): Transport {
   const { host, tls } = options;
   const reception = createReception(options);
-  const shared = { ...deps, reception, movesOn: () => listener === undefined };
+  const sockets = createSockets(options.socketsMax, deps.socketsChanged ?? (() => undefined), () =>
+    deps.refused('BUSY'),
+  );
+  const shared = {
+    ...deps,
+    reception,
+    movesOn: () => listener === undefined,
+    socketClosed: sockets.webSocketClosed,
+  };
   const poll = dialects.poll && createPoll(options, dialects.poll, events, shared);
   const apps: TemplatedApp[] = [newApp()];
   const cancelWatch: Cancel | undefined =
@@ -73,6 +86,7 @@ export function createWebTransport(
   function newApp(): TemplatedApp {
     const app = tls === undefined ? uws.App() : secureApp(tls);
     boundIdleTime(app);
+    sockets.watch(app);
     for (const dialect of dialects.webSocket)
       app.ws(dialect.endpoint.path, webSocketBehavior(options, dialect, events, shared));
     poll?.serve(app);

@@ -233,3 +233,29 @@ test('a client that floods is told why it is closed', async (t) => {
   assert.deepEqual([code, reason], [4429, 'FLOOD']);
   assert.equal(web.hub.of('received').length, 1_001);
 });
+
+test('past the bound of connections the next is closed as it comes, and the bound is given back', async (t) => {
+  const web = await startWeb(t, { socketsMax: 3 });
+  const flow = await upgraded(web);
+  const silent = [await rawSocket(web.port), await rawSocket(web.port)];
+  for (const raw of silent) raw.socket.write('GET /v1/conn');
+  const refused = await rawSocket(web.port);
+  await refused.closed;
+  assert.deepEqual(web.refused, ['BUSY']);
+  // A flow that ends makes room, and so does a request that never came.
+  flow.socket.destroy();
+  await web.hub.until('closed');
+  assert.equal(statusOf(await upgraded(web)), 101);
+  silent[0]?.socket.destroy();
+  await once(silent[0]!.socket, 'close');
+  await setImmediate();
+  assert.equal(statusOf(await upgraded(web)), 101);
+  assert.deepEqual(web.refused, ['BUSY']);
+});
+
+test('the hub hears of pings, so that they can be counted', async (t) => {
+  const web = await startWeb(t);
+  const raw = await upgraded(web);
+  raw.socket.write(clientFrame(9, 'x'));
+  assert.equal((await web.hub.until('pinged')).flow.number, 1);
+});

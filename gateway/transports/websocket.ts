@@ -37,6 +37,8 @@ export interface WebSocketDeps {
   readonly flowNumber: () => number;
   /** Counts what the transport refused before a flow stood; what `admit` refuses is the hub's to count. */
   readonly refused: (fault: FaultCode) => void;
+  /** The connection of a WebSocket is gone. */
+  readonly socketClosed: () => void;
 }
 
 /** What uWebSockets.js holds of a flow. */
@@ -182,11 +184,16 @@ export function webSocketBehavior(
       if (message.byteLength > messageBytesMax) flow.close('TOO_LARGE');
       else events.received(flow, Buffer.from(message), isBinary);
     },
+    ping(socket) {
+      const { flow } = socket.getUserData();
+      if (flow.socket !== undefined) events.pinged(flow);
+    },
     drain(socket) {
       const { flow } = socket.getUserData();
       if (flow.socket !== undefined && socket.getBufferedAmount() === 0) events.drained(flow);
     },
     close(socket, code, message) {
+      deps.socketClosed();
       const { flow } = socket.getUserData();
       if (flow.socket === undefined) return;
       flow.gone();

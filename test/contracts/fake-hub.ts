@@ -14,6 +14,7 @@ export type Told =
       readonly bearer: string | undefined;
     }
   | { readonly kind: 'received'; readonly flow: Flow; readonly text: string; readonly binary: boolean }
+  | { readonly kind: 'pinged'; readonly flow: Flow }
   | { readonly kind: 'drained'; readonly flow: Flow }
   | { readonly kind: 'closed'; readonly flow: Flow; readonly fault: FaultCode | undefined };
 
@@ -37,6 +38,10 @@ export class FakeHub implements TransportEvents {
     const text = Buffer.from(data).toString();
     this.note({ kind: 'received', flow, text, binary });
     this.reaction(flow, text);
+  }
+
+  pinged(flow: Flow): void {
+    this.note({ kind: 'pinged', flow });
   }
 
   drained(flow: Flow): void {

@@ -29,6 +29,7 @@ const plainOptions: WebTransportOptions = {
   trustedProxies: [],
   allowedOrigins: [],
   loopback: true,
+  socketsMax: 1_000,
   messageBytesMax: 4_096,
   idleMs: 60_000,
   unsentBytesMax: 1_048_576,
