@@ -205,6 +205,8 @@ describe('requests', () => {
       new Talk().says({ type: 'hello', token: 't', cursors }),
       nacked('INVALID', { detail: 'cursors.1.channel' }),
     );
+    const tooMany = { type: 'hello', token: 't', cursors: Array(30_000).fill(0) };
+    assert.deepEqual(new Talk().says(tooMany), nacked('INVALID', { detail: 'cursors' }));
     assert.deepEqual(
       new Talk().says({ type: 'hello', token: 't', device: '\n' }),
       nacked('INVALID', { detail: 'device' }),
