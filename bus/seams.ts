@@ -123,7 +123,10 @@ export interface Leases {
   compareAndSet(key: string, value: Uint8Array, revision: number): Promise<Taken>;
   /** Deletes if the key stands at `revision`. Never throws. */
   release(key: string, revision: number): Promise<Taken>;
-  /** First all keys that exist, then `ready`, then every change, in order; goes on across reconnects (then all keys again, and `ready`). */
+  /**
+   * First all keys that exist, then `ready`, then every change, in order; goes on across reconnects (then all keys again,
+   * and `ready`). Where the store was lost, every key is told to be deleted before any comes again.
+   */
   watch(sink: { entry(entry: LeaseEntry): void; ready(): void }): Cancel;
 }
 

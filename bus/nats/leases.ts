@@ -81,7 +81,10 @@ function isMarker(headers: string): boolean {
   return /^KV-Operation: ?(DEL|PURGE)\r$/m.test(headers);
 }
 
-/** Lists and then follows; after each interruption it lists again, and says of keys it misses that they are gone. */
+/**
+ * Lists and then follows; after each interruption it lists again, and says of keys it misses that they are gone;
+ * of all of them, where the bucket itself is another one.
+ */
 function watch(followers: Followers, sink: Sink): Cancel {
   let known = new Set<string>();
   /** Keys found since the consumer began; `undefined` once all have been. */
@@ -123,7 +126,12 @@ function watch(followers: Followers, sink: Sink): Cancel {
         heed(message.subject.slice(SUBJECTS.length), value, position);
       },
       caughtUp: listComplete,
-      anew: follow,
+      anew() {
+        // What a key said in one life of the bucket does not bind the next: each is gone before it may come again.
+        for (const key of known) sink.entry({ key, value: undefined, revision: latest });
+        known = new Set();
+        follow();
+      },
     });
   }
 

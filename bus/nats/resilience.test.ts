@@ -262,6 +262,13 @@ resilient('leases and journal go on after a restart, and are listed again', asyn
   await until(opened, () => seen.filter((what) => what === 'ready').length >= 2, 'it was listed again');
   // The bucket was in the memory of one server: what it held is gone, and said to be.
   assert(seen.includes('router.a=undefined'));
+  // And whoever writes the key again begins below what was known, as the store does.
+  assert.equal((await bus.leases.compareAndSet('router.a', Buffer.from('3'), 0)).kind, 'taken');
+  await until(opened, () => seen.includes('router.a=3'), 'the key has come again');
+  assert.deepEqual(seen.filter((what) => what.startsWith('router.a=')).slice(-2), [
+    'router.a=undefined',
+    'router.a=3',
+  ]);
   await bus.journal.append(Buffer.from('two'));
   await until(opened, () => journal.includes('two'), 'the second entry has come');
   assert.deepEqual(
@@ -269,6 +276,25 @@ resilient('leases and journal go on after a restart, and are listed again', asyn
     ['one', 'two'],
   );
   assert(journal.filter((what) => what === 'caught up').length >= 2);
+});
+
+resilient('where the leases were lost, every key is gone before it comes again', async (opened) => {
+  const { bus } = opened;
+  const seen: string[] = [];
+  bus.leases.watch({
+    entry: ({ key, value }) => seen.push(`${key}=${value && Buffer.from(value)}`),
+    ready: () => undefined,
+  });
+  await bus.leases.compareAndSet('partition.0', Buffer.from('old'), 0);
+  await until(opened, () => seen.includes('partition.0=old'), 'it has come');
+  await deleteStream(opened, 'KV_snowshed-leases');
+  let set = await bus.leases.compareAndSet('partition.0', Buffer.from('new'), 0);
+  for (let n = 0; n < 200 && set.kind !== 'taken'; n++) {
+    await opened.pass(50);
+    set = await bus.leases.compareAndSet('partition.0', Buffer.from('new'), 0);
+  }
+  await until(opened, () => seen.at(-1) === 'partition.0=new', 'it has come again');
+  assert(seen.slice(1).includes('partition.0=undefined'), seen.join(' '));
 });
 
 resilient('nodes that start at once make the streams once', async (opened) => {

@@ -6,6 +6,7 @@ import {
   agrees,
   anew,
   announced,
+  leaseGone,
   leaseSeen,
   type Registration,
   sectionVerdict,
@@ -75,4 +76,11 @@ test('[REG-4] a section that was lost is always noticed, by the next one or by t
       );
     }),
   );
+});
+
+test('[REG-5] where the lease is gone, a lower term is an owner to announce to, and the past one is stale', () => {
+  const state = leaseGone();
+  assert.equal(sectionVerdict(state, section(5, 1, 1)), 'stale');
+  const next = leaseSeen(state, { router: 'q', term: 4, position: 0 });
+  assert.deepEqual([next.phase, next.router, next.term], ['announcing', 'q', 4]);
 });

@@ -47,6 +47,14 @@ export function leaseSeen(state: Registration, lease: PartitionLease | undefined
   };
 }
 
+/**
+ * The lease is gone, and the store with it, as an owner leaves its lease behind: terms may begin below those known,
+ * as the wall clock of the next owner may lie behind. What the past owner still delivers is stale.
+ */
+export function leaseGone(): Registration {
+  return unowned;
+}
+
 /** The owner has answered the whole announcement. */
 export function announced(
   state: Registration,

@@ -31,7 +31,16 @@ import { gatewaySubject, routerSubject } from '#wire/subjects.ts';
 import type { Attachment } from '../seams.ts';
 import { type Batch, type Part, type Partition, requestOf } from './batch.ts';
 import { attachOp, createOpQueue, detachOp, opBytes, type QueuedOp, stateOp } from './ops.ts';
-import { agrees, anew, announced, leaseSeen, sectionVerdict, taken, unowned } from './registration.ts';
+import {
+  agrees,
+  anew,
+  announced,
+  leaseGone,
+  leaseSeen,
+  sectionVerdict,
+  taken,
+  unowned,
+} from './registration.ts';
 
 export interface RouterClientEvents {
   /** Everything attached in the partition, put back to attaching; it is about to be announced. */
@@ -111,8 +120,11 @@ export function createRouterClient({
       return;
     }
     const partition = table[Number(entry.key.slice(PARTITION_LEASE_PREFIX.length))];
-    if (!entry.key.startsWith(PARTITION_LEASE_PREFIX) || partition === undefined || entry.value === undefined)
+    if (!entry.key.startsWith(PARTITION_LEASE_PREFIX) || partition === undefined) return;
+    if (entry.value === undefined) {
+      partition.state = leaseGone();
       return;
+    }
     const before = partition.state;
     partition.state = leaseSeen(before, sound(entry.value, isPartitionLease));
     if (partition.state !== before) announceSoon(partition, 'owner');
