@@ -8,17 +8,19 @@
 import { parseArgs } from 'node:util';
 import { type Figure, figuresText } from './bench/figure.ts';
 import { frameFigures } from './bench/frame-figures.ts';
+import { sessionFigures } from './bench/session-figures.ts';
 
 const { values } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
 });
 const { quick } = values;
-const pace = quick
+const schedule = quick
   ? { rounds: 2, warmMs: 300, windowMs: 1_000 }
   : { rounds: 5, warmMs: 500, windowMs: 2_000 };
 
 const groups: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
-  frames: () => frameFigures({ users: quick ? 100 : 400, pace, tenfold: !quick, progress }),
+  frames: () => frameFigures({ users: quick ? 200 : 400, schedule, tenfold: !quick, progress }),
+  sessions: () => sessionFigures({ sessions: quick ? 3_000 : 15_000, rounds: quick ? 1 : 2, progress }),
 };
 
 const startMs = performance.now();

@@ -2,30 +2,23 @@
  * Frame figures: volatile, durable and in one process, by the yardstick; again with ten times the users.
  */
 
-import type { Fleet } from '#test/harness/fleet.ts';
-import type { ServiceProcess } from '#test/harness/process.ts';
+import { tokenSecret } from './bounds.ts';
 import type { Figure } from './figure.ts';
-import { type Case, idleMicrosPerMs, type Measured, measureFrames, type Pace } from './frames.ts';
+import { type Case, idleMicrosPerMs, type Measured, measureFrames, type Schedule } from './frames.ts';
+import { withKeeper } from './kept.ts';
 import { type Load, startLoad } from './load.ts';
-import {
-  fleetSystem,
-  type System,
-  startBenchFleet,
-  startYardstick,
-  tokenSecret,
-  yardstickSystem,
-} from './scene.ts';
+import { fleetSystem, type System, startBenchFleet, startYardstick, yardstickSystem } from './scene.ts';
 import { ratios, spreadOf } from './spread.ts';
 
 export interface FrameOptions {
   readonly users: number;
-  readonly pace: Pace;
+  readonly schedule: Schedule;
   readonly tenfold: boolean;
   readonly progress: (line: string) => void;
 }
 
-/** Well below what two cores can carry with the load processes beside, so that no queue is measured. */
-const FRAMES_PER_SECOND = 5_000;
+/** On their way at any moment: as much as the machine can carry, and few enough that each has a sender of its own. */
+const IN_FLIGHT = 100;
 const DELIVERIES_PER_SECOND = 2_000;
 const TENFOLD_ROUNDS_MAX = 3;
 const AT_ONCE = 32;
@@ -36,49 +29,34 @@ interface Systems {
   readonly one: System;
 }
 
-export async function frameFigures(options: FrameOptions): Promise<readonly Figure[]> {
-  const started: (Fleet | ServiceProcess | Load)[] = [];
-  try {
-    const yardstick = await kept(started, startYardstick());
-    const fleet = await kept(started, startBenchFleet(2, 1));
-    const one = await kept(started, startBenchFleet(0, 0));
-    const load = startLoad();
-    started.push(load);
+export function frameFigures(options: FrameOptions): Promise<readonly Figure[]> {
+  return withKeeper(async (keeper) => {
+    const yardstick = keeper.keep(await startYardstick(), (one) => one.kill());
+    const fleet = keeper.keep(await startBenchFleet(2, 1), (one) => one.stop());
+    const one = keeper.keep(await startBenchFleet(0, 0), (one) => one.stop());
+    const load = keeper.keep(startLoad(), (one) => one.close());
     return await figuresOf(load, options, {
       yardstick: yardstickSystem(yardstick),
       fleet: fleetSystem('fleet', fleet),
       one: fleetSystem('one process', one),
     });
-  } finally {
-    for (const one of started) await ended(one);
-  }
-}
-
-async function kept<T extends Fleet | ServiceProcess>(
-  started: (Fleet | ServiceProcess | Load)[],
-  starting: Promise<T>,
-): Promise<T> {
-  const one = await starting;
-  started.push(one);
-  return one;
-}
-
-async function ended(one: Fleet | ServiceProcess | Load): Promise<void> {
-  if ('stop' in one) await one.stop();
-  else if ('kill' in one) await one.kill();
-  else one.close();
+  });
 }
 
 async function figuresOf(load: Load, options: FrameOptions, systems: Systems): Promise<readonly Figure[]> {
-  const { users, pace, progress, tenfold } = options;
+  const { users, schedule, progress, tenfold } = options;
   const all = [...small(systems), ...large(systems)];
   await openUsers(load, systems, 'users', 0, users);
-  const measured = await measureFrames(load, 'users', all, pace, progress);
-  const figures = [...goals(measured), ...absolutes(measured), ...(await idleFigures(systems, all, pace))];
+  const measured = await measureFrames(load, 'users', all, schedule, progress);
+  const figures = [
+    ...goals(measured),
+    ...absolutes(measured),
+    ...(await idleFigures(systems, all, schedule)),
+  ];
   if (!tenfold) return figures;
   await closeUsers(load, systems, 'users');
   await openUsers(load, systems, 'tenfold', users, 10 * users);
-  const fewer = { ...pace, rounds: Math.min(pace.rounds, TENFOLD_ROUNDS_MAX) };
+  const fewer = { ...schedule, rounds: Math.min(schedule.rounds, TENFOLD_ROUNDS_MAX) };
   const again = await measureFrames(load, 'tenfold', small(systems), fewer, progress);
   return [...figures, ...tenfoldFigures(users, measured, again)];
 }
@@ -116,8 +94,8 @@ async function closeUsers(load: Load, systems: Systems, crowd: string): Promise<
 // What is measured.
 
 function small({ yardstick, fleet, one }: Systems): readonly Case[] {
-  const at = { bodyBytes: 200, framesPerSecond: FRAMES_PER_SECOND };
-  const timed = { bodyBytes: 200, framesPerSecond: DELIVERIES_PER_SECOND };
+  const at = { bodyBytes: 200, pace: { inFlight: IN_FLIGHT } };
+  const timed = { bodyBytes: 200, pace: { framesPerSecond: DELIVERIES_PER_SECOND } };
   return [
     { name: 'yardstick, 200 B', system: yardstick, kind: 'yardstick', ...at },
     { name: 'volatile, 200 B', system: fleet, kind: 'volatile', ...at },
@@ -129,7 +107,7 @@ function small({ yardstick, fleet, one }: Systems): readonly Case[] {
 }
 
 function large({ yardstick, fleet, one }: Systems): readonly Case[] {
-  const at = { bodyBytes: 2_000, framesPerSecond: FRAMES_PER_SECOND };
+  const at = { bodyBytes: 2_000, pace: { inFlight: IN_FLIGHT } };
   return [
     { name: 'yardstick, 2 kB', system: yardstick, kind: 'yardstick', ...at },
     { name: 'volatile, 2 kB', system: fleet, kind: 'volatile', ...at },
@@ -197,8 +175,12 @@ function absolutes(results: Results): readonly Figure[] {
   );
 }
 
-async function idleFigures(systems: Systems, cases: readonly Case[], pace: Pace): Promise<readonly Figure[]> {
-  const idle = await idleMicrosPerMs(cases, pace);
+async function idleFigures(
+  systems: Systems,
+  cases: readonly Case[],
+  schedule: Schedule,
+): Promise<readonly Figure[]> {
+  const idle = await idleMicrosPerMs(cases, schedule);
   const share = (system: System) => (idle.get(system) ?? 0) / 10;
   return [
     {

@@ -7,7 +7,7 @@
  */
 
 import type { Load } from './load.ts';
-import type { SendOrder } from './orders.ts';
+import type { SendOrder, SendPace } from './orders.ts';
 import { cpuOf, pause, type System } from './scene.ts';
 
 /** One kind of load on one system. */
@@ -16,7 +16,7 @@ export interface Case {
   readonly system: System;
   readonly kind: SendOrder['kind'];
   readonly bodyBytes: number;
-  readonly framesPerSecond: number;
+  readonly pace: SendPace;
 }
 
 export interface Measured {
@@ -26,7 +26,8 @@ export interface Measured {
   readonly p99Ms: number;
 }
 
-export interface Pace {
+/** How often and how long everything is measured. */
+export interface Schedule {
   readonly rounds: number;
   readonly warmMs: number;
   readonly windowMs: number;
@@ -37,17 +38,17 @@ export async function measureFrames(
   load: Load,
   crowd: string,
   cases: readonly Case[],
-  pace: Pace,
+  schedule: Schedule,
   progress: (line: string) => void,
 ): Promise<ReadonlyMap<string, readonly Measured[]>> {
-  const idle = await idleMicrosPerMs(cases, pace);
+  const idle = await idleMicrosPerMs(cases, schedule);
   const measured = new Map<string, Measured[]>(cases.map(({ name }) => [name, []]));
   // The first round warms the processes up and is not counted.
-  for (let round = 0; round <= pace.rounds; round++) {
+  for (let round = 0; round <= schedule.rounds; round++) {
     for (const one of cases) {
-      const result = await measureCase(load, crowd, one, pace, idle.get(one.system) ?? 0);
+      const result = await measureCase(load, crowd, one, schedule, idle.get(one.system) ?? 0);
       if (round > 0) measured.get(one.name)!.push(result);
-      progress(`round ${round}/${pace.rounds}  ${one.name}  ${result.micros.toFixed(1)} µs`);
+      progress(`round ${round}/${schedule.rounds}  ${one.name}  ${result.micros.toFixed(1)} µs`);
     }
   }
   return measured;
@@ -56,7 +57,7 @@ export async function measureFrames(
 /** What each system takes while nothing is sent: microseconds on the processor per millisecond. */
 export async function idleMicrosPerMs(
   cases: readonly Case[],
-  { windowMs }: Pace,
+  { windowMs }: Schedule,
 ): Promise<ReadonlyMap<System, number>> {
   const systems = [...new Set(cases.map(({ system }) => system))];
   const measured = await Promise.all(systems.map(({ pids }) => cpuOf(pids, () => pause(2 * windowMs))));
@@ -66,8 +67,8 @@ export async function idleMicrosPerMs(
 async function measureCase(
   load: Load,
   crowd: string,
-  { system, kind, bodyBytes, framesPerSecond }: Case,
-  { warmMs, windowMs }: Pace,
+  { system, kind, bodyBytes, pace }: Case,
+  { warmMs, windowMs }: Schedule,
   idleMicrosPerMs: number,
 ): Promise<Measured> {
   const order = {
@@ -75,7 +76,7 @@ async function measureCase(
     crowd: `${crowd} ${system.name}`,
     kind,
     bodyBytes,
-    framesPerSecond,
+    pace,
   } as const;
   await load.do(order);
   await pause(warmMs);

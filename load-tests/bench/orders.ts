@@ -33,9 +33,12 @@ export interface SendOrder {
   readonly order: 'send';
   readonly crowd: string;
   readonly kind: 'yardstick' | 'volatile' | 'durable';
-  readonly framesPerSecond: number;
+  readonly pace: SendPace;
   readonly bodyBytes: number;
 }
+
+/** Evenly so many in a second, or so many on their way at any moment, each followed by the next when it has come. */
+export type SendPace = { readonly framesPerSecond: number } | { readonly inFlight: number };
 
 export type Order =
   | OpenOrder

@@ -20,9 +20,12 @@ function cpuMicrosOf(pid: number): number {
   return nanos / 1_000;
 }
 
-/** Bytes of memory that fall to this process: its own, and its share of what it has in common with others. */
-export function pssBytes(pid: number): number {
-  const kiloBytes = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1];
+/**
+ * Bytes of memory that are this process's own: of its PSS what is anonymous. The rest is its share of the program's
+ * pages, which changes with whatever else runs the same program.
+ */
+export function ownBytes(pid: number): number {
+  const kiloBytes = /^Pss_Anon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1];
   if (kiloBytes === undefined) throw new Error(`the memory of process ${pid} is not known`);
   return Number(kiloBytes) * 1_024;
 }

@@ -7,9 +7,10 @@ import { type Fleet, startFleet } from '#test/harness/fleet.ts';
 import { type Environment, type ServiceProcess, startProcess } from '#test/harness/process.ts';
 import { createHmacIssuer, type Issuer } from '#test/harness/tokens.ts';
 import { CONNECT_PATH, SUBPROTOCOL } from '#wire/messages.ts';
+import { tokenSecret, unbounded } from './bounds.ts';
 import { COLLECTED } from './collected.ts';
 import type { Address } from './line.ts';
-import { cpuMicros, pssBytes } from './proc.ts';
+import { cpuMicros, ownBytes } from './proc.ts';
 
 /** One way from client to client: whom to connect to, and whose time counts. */
 export interface System {
@@ -17,22 +18,6 @@ export interface System {
   readonly addresses: readonly Address[];
   readonly pids: readonly number[];
 }
-
-/** Nothing is refused for its pace or its number: that is not what is measured. */
-const unbounded: Environment = {
-  GATEWAY_FLOWS_MAX: '1000000',
-  GATEWAY_FLOWS_PER_ADDRESS_MAX: '1000000',
-  GATEWAY_MESSAGES_PER_SECOND: '1000000',
-  GATEWAY_MESSAGES_BURST: '1000000',
-  GATEWAY_USER_MESSAGES_PER_SECOND: '1000000',
-  GATEWAY_USER_MESSAGES_BURST: '1000000',
-  GATEWAY_ADDRESS_MESSAGES_PER_SECOND: '100000000',
-  GATEWAY_ADDRESS_MESSAGES_BURST: '100000000',
-  LOG_LEVEL: 'info',
-};
-
-/** The secret that the load processes make tokens with. */
-export const tokenSecret = 'of benchmarks on loopback alone, and of nothing else';
 
 const hmacIssuer = createHmacIssuer(tokenSecret);
 
@@ -70,14 +55,14 @@ function addressOf({ url }: ServiceProcess, path: string, subprotocol: string | 
 
 // Memory.
 
-/** Makes a process collect its garbage when `pssAfterCollection` asks it to. */
+/** Makes a process collect its garbage when `ownBytesAfterCollection` asks it to. */
 export const collecting: Environment = {
   NODE_OPTIONS: `--import=${join(import.meta.dirname, 'preload.ts')}`,
 };
 
 const COLLECTION_MS_MAX = 30_000;
 
-export async function pssAfterCollection(measured: ServiceProcess): Promise<number> {
+export async function ownBytesAfterCollection(measured: ServiceProcess): Promise<number> {
   const before = collections(measured);
   measured.signal('SIGUSR2');
   const untilMs = performance.now() + COLLECTION_MS_MAX;
@@ -85,7 +70,7 @@ export async function pssAfterCollection(measured: ServiceProcess): Promise<numb
     if (performance.now() > untilMs) throw new Error(`${measured.name} does not collect its garbage`);
     await pause(20);
   }
-  return pssBytes(measured.pid);
+  return ownBytes(measured.pid);
 }
 
 function collections({ lines }: ServiceProcess): number {

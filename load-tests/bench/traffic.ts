@@ -44,21 +44,31 @@ export function startTraffic(crowd: Crowd, order: SendOrder, firstNumber: number
     const number = numberIn(bytes, end - numberFromEnd);
     tookMs.push(performance.now() - sentAtMs[number % SENT_MAX]!);
     counts.delivered++;
+    if (followed && !resting) sendNext();
   }
   function answered(bytes: Buffer, start: number, end: number): void {
     if (bytes[start + 9] === ACK) counts.acknowledged++;
     else if (counts.refused++ === 0) console.error(`refused: ${bytes.toString('utf8', start, end)}`);
   }
   for (const line of crowd.lines) line.heard = heard;
+  const followed = 'inFlight' in order.pace;
+  let resting = false;
+
+  function sendNext(): void {
+    const number = firstNumber + counts.sent;
+    sentAtMs[number % SENT_MAX] = performance.now();
+    send(lanes[counts.sent++ % lanes.length]!, number);
+  }
 
   const startMs = performance.now();
+  /** How many should have been sent by now. */
+  function due(): number {
+    const { pace } = order;
+    if ('inFlight' in pace) return counts.delivered + counts.refused + pace.inFlight;
+    return Math.floor(((performance.now() - startMs) / 1_000) * pace.framesPerSecond);
+  }
   const timer = setInterval(() => {
-    const due = Math.floor(((performance.now() - startMs) / 1_000) * order.framesPerSecond);
-    while (counts.sent < due) {
-      const number = firstNumber + counts.sent;
-      sentAtMs[number % SENT_MAX] = performance.now();
-      send(lanes[counts.sent++ % lanes.length]!, number);
-    }
+    while (counts.sent < due()) sendNext();
   }, TICK_MS);
 
   return {
@@ -74,6 +84,7 @@ export function startTraffic(crowd: Crowd, order: SendOrder, firstNumber: number
     },
     async rest() {
       clearInterval(timer);
+      resting = true;
       const untilMs = performance.now() + REST_MS_MAX;
       while (performance.now() < untilMs && counts.delivered < counts.sent)
         await new Promise((resolve) => setTimeout(resolve, 10));
