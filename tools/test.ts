@@ -1,6 +1,6 @@
 /**
  * Test runner: `node:test` over every `*.test.ts`, two files at a time, then one by one what needs the
- * machine to itself (`test/e2e`, `test/chaos`), with one summary at the end.
+ * machine to itself (`test/e2e`, `test/chaos`, `test/abuse`), with one summary at the end.
  *
  * `node tools/test.ts [--units] [PREFIX…]`: all, the units beside the code alone, or the files whose
  * path begins so. It fetches nats-server first and asks for a Chromium where one is going to be needed.
@@ -64,7 +64,7 @@ function testFiles(): readonly string[] {
 }
 
 function needsTheMachine(file: string): boolean {
-  return file.startsWith('test/e2e/') || file.startsWith('test/chaos/');
+  return ['test/e2e/', 'test/chaos/', 'test/abuse/'].some((folder) => file.startsWith(folder));
 }
 
 /** The events of all stages as if they were one run: the counts that end each stage are added up. */

@@ -44,8 +44,8 @@ export interface Poll {
   close(): void;
 }
 
-/** How long the body of one poll may take to come in. */
-const BODY_MS = 10_000;
+/** How long the body of one poll may take to come in: less than the 8 to 12 s after which uWebSockets.js cuts it off without a word. */
+const BODY_MS = 7_000;
 /** Bytes of bodies that are not whole yet, of all polls together: who they are from is not known yet. */
 const BODIES_BYTES_MAX = 67_108_864;
 

@@ -2,7 +2,7 @@
  * Sockets: how many TCP connections stand at the clients' port, those included that have said nothing yet.
  *
  * Who connects and sends its request byte by byte, or none, is no flow and holds no more than a file descriptor until
- * uWebSockets.js gives up on it (10 s after it came, whatever came meanwhile); but of file descriptors there are only
+ * uWebSockets.js gives up on it (8 to 12 s after it came, whatever came meanwhile); but of file descriptors there are only
  * so many, and without one nobody can come. So past a bound connections are closed as they come.
  */
 
