@@ -110,14 +110,20 @@ export function createFlowTable({ clock, config, metrics, sayClosing, ended }: F
   /** A timer of the flow; the same name again replaces it, `undefined` cancels it. */
   function setTimer(record: FlowRecord, name: string, afterMs: number | undefined, act: () => void): void {
     record.timers?.get(name)?.();
-    record.timers?.delete(name);
+    forgetTimer(record, name);
     if (afterMs === undefined) return;
     const cancel = clock.after(afterMs, () => {
-      record.timers?.delete(name);
+      forgetTimer(record, name);
       if (!record.ended) act();
     });
     record.timers ??= new Map();
     record.timers.set(name, cancel);
+  }
+
+  /** An idle session has no timer, and keeps no empty Map of them. */
+  function forgetTimer(record: FlowRecord, name: string): void {
+    record.timers?.delete(name);
+    if (record.timers?.size === 0) record.timers = undefined;
   }
 
   /** Whether the flow takes frames now: its session is open, and its bytes go out. */

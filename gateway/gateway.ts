@@ -306,7 +306,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       case 'fault':
         return metrics.faults.inc({ fault: effect.fault });
       case 'close':
-        return flows.close(record, effect.fault, 0);
+        return flows.fail(record, effect.fault);
     }
   }
 
@@ -316,7 +316,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const own = !watch && channel === `u/${user}` ? mode : undefined;
     const state = watch ? undefined : record.presence;
     const sub = delivery.add({ channel, flow, session, user, device, watch, mode: own, state }, from);
-    record.subscriptions.push(sub);
+    // An array that grows by `push` takes room for seventeen, and nearly every session has one.
+    if (record.subscriptions.length === 0) record.subscriptions = [sub];
+    else record.subscriptions.push(sub);
     routers.attach(sub);
   }
 
