@@ -52,10 +52,7 @@ export function createArrivals({
     const sub = attachment as Subscription;
     const record = flows.get(sub.flow);
     if (record === undefined || sub.phase === 'gone') return;
-    if (item.fault !== undefined) {
-      metrics.faults.inc({ fault: item.fault });
-      return feed(record, { kind: 'attachRefused', fault: item.fault });
-    }
+    if (item.fault !== undefined) return feed(record, { kind: 'attachRefused', fault: item.fault });
     if (item.order !== undefined) sub.order = item.order;
     if (item.state !== undefined) keptPresence(record, item.state);
     if (item.superseded !== undefined) feed(record, { kind: 'superseded', mode: item.superseded });

@@ -137,4 +137,5 @@ export type SessionEffect =
   | { readonly kind: 'members'; readonly id: string; readonly channel: Channel }
   | { readonly kind: 'ice'; readonly id: string }
   | { readonly kind: 'fault'; readonly fault: FaultCode }
+  /** Closes the flow for a fault, which is counted. */
   | { readonly kind: 'close'; readonly fault: FaultCode };

@@ -122,12 +122,7 @@ function requested(
   const early = tooEarlyMs(policy.rate, session.dueMs, at.monotonicMs);
   if (early > 0) {
     session.refusals += 1;
-    if (session.refusals > policy.refusalsMax) {
-      return [
-        { kind: 'fault', fault: 'FLOOD' },
-        { kind: 'close', fault: 'FLOOD' },
-      ];
-    }
+    if (session.refusals > policy.refusalsMax) return [{ kind: 'close', fault: 'FLOOD' }];
     return refusedForNow(session, request, 'RATE_LIMITED', Math.ceil(early), at, policy);
   }
   session.dueMs = nextDueMs(policy.rate, session.dueMs, at.monotonicMs);
