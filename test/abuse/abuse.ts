@@ -42,7 +42,7 @@ export function abuseTest(
   faults: Readonly<Record<string, number>>,
   act: (abuse: Abuse) => Promise<void>,
 ): void {
-  test(`${title}: ${Object.keys(faults).join(', ')}`, { timeout: 120_000 }, async (t) => {
+  test([title, ...Object.keys(faults)].join(' '), { timeout: 120_000 }, async (t) => {
     const counts = () => Promise.all(Object.keys(faults).map((fault) => faultCount(stage, fault)));
     const before = await counts();
     const pair = await startCalmPair(stage);
