@@ -1,0 +1,49 @@
+/**
+ * Capacity: how fast this machine does work whose cost is known, learnt from the work itself.
+ *
+ * What a stage costs on the machine of the benchmark is configuration; what it costs here and now depends on
+ * the cores, on neighbours and on throttling. So the work done (in milliseconds of that other machine) is put
+ * over the time it took, over windows of 200 ms; a window moves the estimate by 0.3 of its difference, by less
+ * where less than the whole window was worked. An idle gateway learns nothing and forgets nothing.
+ *
+ * Pure, though it changes its state in place: it is told of every handshake. `door.ts` drives it.
+ */
+
+import assert from 'node:assert/strict';
+
+export const WINDOW_MS = 200;
+const GAIN = 0.3;
+/** A single window says no more than this about another machine: a pause of the process is no slow core. */
+const RATIO_MAX = 16;
+
+export interface Capacity {
+  /** Work done per millisecond spent; 1 on the machine whose costs are configured. */
+  speed: number;
+  workMs: number;
+  spentMs: number;
+  windowEndsMs: number;
+}
+
+/** @param believed the speed taken for true until something was measured. */
+export function believed(speed: number, nowMs: number): Capacity {
+  assert(speed > 0 && Number.isFinite(speed));
+  return { speed, workMs: 0, spentMs: 0, windowEndsMs: nowMs + WINDOW_MS };
+}
+
+/** Notes work that would have taken `workMs` there and took `spentMs` here. */
+export function worked(capacity: Capacity, workMs: number, spentMs: number, nowMs: number): void {
+  capacity.workMs += workMs;
+  capacity.spentMs += spentMs;
+  if (nowMs >= capacity.windowEndsMs) fold(capacity, nowMs);
+}
+
+function fold(capacity: Capacity, nowMs: number): void {
+  const { speed, workMs, spentMs } = capacity;
+  if (spentMs > 0 && workMs > 0) {
+    const measured = Math.min(Math.max(workMs / spentMs, speed / RATIO_MAX), speed * RATIO_MAX);
+    capacity.speed += GAIN * Math.min(1, spentMs / WINDOW_MS) * (measured - speed);
+  }
+  capacity.workMs = 0;
+  capacity.spentMs = 0;
+  capacity.windowEndsMs = nowMs + WINDOW_MS;
+}

@@ -1,0 +1,217 @@
+/**
+ * Door: when a gateway listens, whom it sets up next, and who waits how long.
+ *
+ * After a loss everybody comes at once. A refusal after the handshake costs most of a set-up, so the only cheap
+ * one is not to listen; and what was opened is finished, so that no work is thrown away. The door listens while
+ * a connection that comes now would be through its handshake within 0.45 of the shortest patience of a client
+ * (the rest is reserve for a CPU that is taken away meanwhile) and while the accept queue is far from its
+ * bound. The CPU goes to those in a call first, then half to handshakes and half to set-ups, in the order of the
+ * waiting room. Few enough are open and not set up that memory and file descriptors hold.
+ *
+ * Pure, though it changes its state in place: the loop asks it for every handshake and every set-up.
+ */
+
+import assert from 'node:assert/strict';
+import { believed, type Capacity, worked } from './capacity.ts';
+import {
+  type Ceiling,
+  type Credits,
+  creditsLeft,
+  creditsOf,
+  creditsPerSecond,
+  creditUsed,
+} from './credits.ts';
+import { charged, evenShare, nextStage, type Share } from './share.ts';
+import * as room from './waiting-room.ts';
+
+export interface DoorPolicy {
+  /** How long the least patient client waits for its handshake. */
+  readonly patienceMs: number;
+  /** What part of it a new connection may be expected to wait. */
+  readonly patienceShare: number;
+  /** What a handshake and a set-up cost on the machine of the benchmark. */
+  readonly handshakeMs: number;
+  readonly setUpMs: number;
+  /** How many times faster than that machine this one is, until it was measured. */
+  readonly speed: number;
+  /** The part of the CPU that handshakes get while set-ups wait as well. */
+  readonly handshakeShare: number;
+  /** Connections the kernel holds until they are accepted. */
+  readonly acceptQueueMax: number;
+  /** Flows open and not set up. */
+  readonly openMax: number;
+  /** What all gateways share and a fresh set-up uses. */
+  readonly ceiling: Ceiling | undefined;
+}
+
+/** `call`: the listener of those in a call. */
+export type Listener = 'call' | 'main';
+
+/** What the loop does next. The set-ups take their flow from `takeFlow`. */
+export type Turn = 'callSetUp' | 'callHandshake' | 'handshake' | 'setUp';
+
+export interface Door {
+  readonly policy: DoorPolicy;
+  /** Connections accepted whose handshake is not done. */
+  readonly handshakes: { call: number; main: number };
+  /** Open and not set up, those included that have not said who they are. */
+  open: number;
+  readonly listening: { call: boolean; main: boolean };
+  readonly room: room.WaitingRoom;
+  readonly share: Share;
+  readonly capacity: Capacity;
+  readonly credits: Credits;
+  /** What was served last while the other kind waited, for `spent`. */
+  bothWaited: boolean;
+}
+
+/** Listening begins again a little below where it stopped: each stop costs those the kernel holds. */
+const LISTEN_AGAIN = 0.9;
+const ACCEPT_QUEUE_SHARE = 0.75;
+/** The part of the open flows kept for those who come by the listener of those in a call. */
+const CALL_RESERVE = 1 / 16;
+
+export function createDoor(policy: DoorPolicy, nowMs: number): Door {
+  assert(policy.handshakeMs > 0 && policy.setUpMs > 0 && policy.openMax > 0);
+  return {
+    policy,
+    handshakes: { call: 0, main: 0 },
+    open: 0,
+    listening: { call: true, main: true },
+    room: room.emptyRoom(),
+    share: evenShare(policy.handshakeShare),
+    capacity: believed(policy.speed, nowMs),
+    credits: creditsOf(policy.ceiling, nowMs),
+    bothWaited: false,
+  };
+}
+
+/**
+ * A connection was accepted; false: close it at once, since it would not be served within its patience. That is
+ * so for those only who came all together, before the loop could stop listening.
+ */
+export function knocked(door: Door, listener: Listener): boolean {
+  const { handshakes, policy } = door;
+  const before = listener === 'call' ? handshakes.call : handshakes.call + handshakes.main;
+  if (handshakeWaitMs(door, before) > 2 * policy.patienceShare * policy.patienceMs) return false;
+  handshakes[listener] += 1;
+  return true;
+}
+
+/** A handshake ended; `open`: with an open flow. */
+export function handshaken(door: Door, listener: Listener, open: boolean): void {
+  assert(door.handshakes[listener] > 0);
+  door.handshakes[listener] -= 1;
+  if (open) door.open += 1;
+}
+
+/** An open flow said who it is and waits to be set up. */
+export function waits(
+  door: Door,
+  flow: number,
+  name: room.WaitingClass,
+  needsCredit: boolean,
+  movable: boolean,
+  openedAtMs: number,
+): void {
+  room.enter(door.room, flow, name, needsCredit, movable, openedAtMs);
+}
+
+/** An open flow closed before it was set up. */
+export function left(door: Door, flow: number): void {
+  assert(door.open > 0);
+  door.open -= 1;
+  room.leave(door.room, flow);
+}
+
+/** What the loop does next; `undefined`: nothing is to do. Then the one flow to set up, if it is one. */
+export function nextTurn(door: Door, nowMs: number): Turn | undefined {
+  const { handshakes, policy } = door;
+  const ring = room.nextRing(door.room, creditsLeft(door.credits, nowMs) >= 1);
+  const call = ring !== undefined && (ring === door.room.rings[0] || ring === door.room.rings[1]);
+  door.bothWaited = false;
+  if (call) return 'callSetUp';
+  if (handshakes.call > 0 && door.open < policy.openMax) return 'callHandshake';
+  const handshakesWait = handshakes.main > 0 && door.open < policy.openMax * (1 - CALL_RESERVE);
+  door.bothWaited = handshakesWait && ring !== undefined;
+  return nextStage(door.share, handshakesWait, ring !== undefined);
+}
+
+/** Takes the flow of a turn that is a set-up. */
+export function takeFlow(door: Door, nowMs: number): number {
+  const ring = room.nextRing(door.room, creditsLeft(door.credits, nowMs) >= 1);
+  assert(ring !== undefined && door.open > 0);
+  if (ring.needsCredit) creditUsed(door.credits);
+  door.open -= 1;
+  return room.take(door.room, ring);
+}
+
+/** How long the turn took, and what it would have cost on the machine of the benchmark. */
+export function spent(door: Door, turn: Turn, spentMs: number, workMs: number, nowMs: number): void {
+  worked(door.capacity, workMs, spentMs, nowMs);
+  if (turn === 'handshake' || turn === 'setUp') charged(door.share, turn, spentMs, door.bothWaited);
+}
+
+/**
+ * Decides where to listen from now on; asked once in a turn of the loop.
+ *
+ * @param acceptQueue connections that the kernel holds, as far as it is known.
+ */
+export function decideListening(door: Door, acceptQueue: number): void {
+  const { listening, handshakes } = door;
+  listening.main = listens(door, listening.main, handshakes.call + handshakes.main, acceptQueue);
+  listening.call = listens(door, listening.call, handshakes.call, acceptQueue);
+}
+
+function listens(door: Door, before: boolean, handshakes: number, acceptQueue: number): boolean {
+  const { patienceMs, patienceShare, acceptQueueMax } = door.policy;
+  const factor = before ? 1 : LISTEN_AGAIN;
+  return (
+    handshakeWaitMs(door, handshakes) <= patienceMs * patienceShare * factor &&
+    acceptQueue <= acceptQueueMax * ACCEPT_QUEUE_SHARE * factor
+  );
+}
+
+/**
+ * How long it takes until this many handshakes are done, and so how long a connection would wait that comes now.
+ *
+ * While n handshakes are done, set-ups take the CPU for as long at most, and no longer than there is anyone to set up.
+ * Where as many are open as may be, a handshake must wait for a set-up, and that perhaps for a credit.
+ */
+export function handshakeWaitMs(door: Door, before: number): number {
+  const { policy, open, capacity } = door;
+  const { handshakeMs, setUpMs } = policy;
+  const evenMs = before * handshakeMs * (1 / policy.handshakeShare - 1);
+  const cpuMs = (before * handshakeMs + Math.min(evenMs, (before + open) * setUpMs)) / capacity.speed;
+  const beyond = before + open - policy.openMax * (1 - CALL_RESERVE);
+  return beyond <= 0 ? cpuMs : Math.max(cpuMs, beyond * setUpEveryMs(door));
+}
+
+/** CPU that everything accepted still costs here, in milliseconds. */
+export function workMs({ policy, handshakes, open, capacity }: Door): number {
+  const before = handshakes.call + handshakes.main;
+  return (before * (policy.handshakeMs + policy.setUpMs) + open * policy.setUpMs) / capacity.speed;
+}
+
+/** How many clients a second this machine could set up if it did nothing else. */
+export function setUpsPerSecond({ policy, capacity }: Door): number {
+  return (1_000 * capacity.speed) / (policy.handshakeMs + policy.setUpMs);
+}
+
+function setUpEveryMs({ policy, capacity, credits, room: { dues, needCredit } }: Door): number {
+  const cpuMs = policy.setUpMs / capacity.speed;
+  if (needCredit === 0) return cpuMs;
+  return Math.max(cpuMs, (1_000 / creditsPerSecond(credits)) * (needCredit / Math.max(1, dues.size)));
+}
+
+/** What those who wait are told: how many stand before them, and how long that takes. */
+export function tellWaits(door: Door, tell: (flow: number, etaMs: number, ahead: number) => void): void {
+  const { policy, handshakes, capacity } = door;
+  const busy = handshakes.main > 0 && door.open < policy.openMax ? 1 - policy.handshakeShare : 1;
+  const everyMs = Math.max(policy.setUpMs / capacity.speed / Math.max(busy, 0.1), setUpEveryMs(door));
+  room.inOrder(door.room).forEach((flow, ahead) => {
+    tell(flow, Math.min(Math.ceil((ahead + 1) * everyMs), ETA_MS_MAX), ahead);
+  });
+}
+
+const ETA_MS_MAX = 3_600_000;
