@@ -52,6 +52,8 @@ export type ReconnectEvent =
 export const spreadUntilTold: Windows = { gatewayMs: 1_000, fleetMs: 10_000 };
 
 const WINDOW_MS_MIN = 250;
+/** How far ahead the next attempt lies at least, once the window is larger than that of the fleet. */
+const BEYOND_FLEET_MS = 2_500;
 /** A welcome that lasted this long ends a loss. */
 export const STAYED_UP_MS = 10_000;
 /** Below this a rank would need too many windows to come forward. */
@@ -115,13 +117,19 @@ function retried(state: Reconnect, nowMs: number, afterMs: number | undefined): 
   return { phase: 'waiting', spread, loss: { ...loss, windowMs }, attemptAtMs, notBeforeMs };
 }
 
-/** The next window in which this rank still lies ahead. */
+/**
+ * The next window in which this rank still lies ahead.
+ *
+ * Past W2 by 2.5 s at least, or W2 / 10: each attempt that is refused costs the service a hundredth of a set-up, and a
+ * gateway has more than that much work before it stops to listen, so nobody is missed meanwhile.
+ */
 function grownWindowMs({ atMs, rank, windowMs }: Loss, fleetMs: number, nowMs: number): number {
   const sinceLossMs = nowMs - atMs;
+  const beyondMs = Math.max(BEYOND_FLEET_MS, fleetMs / 10);
   let grownMs = windowMs;
   do {
     grownMs = grownMs < fleetMs ? Math.min(3 * grownMs, fleetMs) : 1.15 * grownMs;
-  } while (rank * grownMs <= sinceLossMs + (grownMs > fleetMs ? 500 : 100));
+  } while (rank * grownMs <= sinceLossMs + (grownMs > fleetMs ? beyondMs : 100));
   return grownMs;
 }
 
