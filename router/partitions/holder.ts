@@ -8,6 +8,7 @@
 
 import type { Leases, Log } from '#bus/seams.ts';
 import type { Clock } from '#runtime/clock.ts';
+import { isPartitionLease } from '#wire/node-checks.ts';
 import {
   decodeNodeMessage,
   encodeNodeMessage,
@@ -287,8 +288,14 @@ function eventOf(key: string, value: Uint8Array | undefined, revision: number): 
     };
   }
   if (!key.startsWith(PARTITION_LEASE_PREFIX)) return undefined;
-  const lease = value === undefined ? undefined : decodeNodeMessage<PartitionLease>(value);
+  const lease = value === undefined ? undefined : decodedLease(value);
   return { kind: 'partition', partition: Number(key.slice(PARTITION_LEASE_PREFIX.length)), lease, revision };
+}
+
+/** A lease that cannot be read is as good as none: whoever takes it writes it anew. */
+function decodedLease(value: Uint8Array): PartitionLease | undefined {
+  const lease = decodeNodeMessage<object>(value);
+  return isPartitionLease(lease) ? lease : undefined;
 }
 
 /**
