@@ -52,8 +52,14 @@ export type ReconnectEvent =
 export const spreadUntilTold: Windows = { gatewayMs: 1_000, fleetMs: 10_000 };
 
 const WINDOW_MS_MIN = 250;
-/** How far ahead the next attempt lies at least, once the window is larger than that of the fleet. */
+/**
+ * How far ahead the next attempt lies at least, once the window is larger than that of the fleet; or W2 / 10, if that is
+ * more. Each refusal costs the service a hundredth of a set-up, and a gateway has more work than this
+ * before it stops to listen, so it does not run dry meanwhile.
+ */
 const BEYOND_FLEET_MS = 2_500;
+/** The same after a welcome: the service had room a moment ago. */
+const AFTER_WELCOME_MS = 500;
 /** A welcome that lasted this long ends a loss. */
 export const STAYED_UP_MS = 10_000;
 /** Below this a rank would need too many windows to come forward. */
@@ -79,7 +85,9 @@ export function reconnect(
         ? { phase: 'trying', spread, loss }
         : state;
     case 'failed':
-      return state.phase === 'trying' ? retried(state, nowMs, event.afterMs) : state;
+      return state.phase === 'trying'
+        ? retried(state, nowMs, event.afterMs, Math.max(BEYOND_FLEET_MS, spread.fleetMs / 10))
+        : state;
     case 'welcomed':
       return state.phase === 'up' ? state : { phase: 'up', spread, loss, sinceMs: nowMs };
     case 'lost':
@@ -102,30 +110,31 @@ function lost(
   const { spread } = state;
   const stayedUp = nowMs - state.sinceMs >= STAYED_UP_MS;
   // Lost again at once, and not sent away: the loss goes on, with the rank it had, as if the attempt had failed.
-  if (!stayedUp && (event.withinMs ?? 0) < WINDOW_MS_MIN) return retried(state, nowMs, undefined);
+  if (!stayedUp && (event.withinMs ?? 0) < WINDOW_MS_MIN) {
+    return retried(state, nowMs, undefined, AFTER_WELCOME_MS);
+  }
   const rank = stayedUp ? rankOf(draw(), event.inCall) : state.loss.rank;
   const firstMs = event.withinMs ?? (event.inCall ? 0 : spread.gatewayMs);
   const loss = { atMs: nowMs, rank, windowMs: firstWindowMs(event.withinMs ?? spread.gatewayMs) };
   return { phase: 'waiting', spread, loss, attemptAtMs: nowMs + rank * firstMs, notBeforeMs: nowMs };
 }
 
-function retried(state: Reconnect, nowMs: number, afterMs: number | undefined): Reconnect {
+function retried(state: Reconnect, nowMs: number, afterMs: number | undefined, beyondMs: number): Reconnect {
   const { spread, loss } = state;
-  const windowMs = grownWindowMs(loss, spread.fleetMs, nowMs);
+  const windowMs = grownWindowMs(loss, spread.fleetMs, nowMs, beyondMs);
   const notBeforeMs = afterMs === undefined ? nowMs : nowMs + afterMs * (1 + loss.rank / 4);
   const attemptAtMs = Math.max(loss.atMs + loss.rank * windowMs, notBeforeMs);
   return { phase: 'waiting', spread, loss: { ...loss, windowMs }, attemptAtMs, notBeforeMs };
 }
 
-/**
- * The next window in which this rank still lies ahead.
- *
- * Past W2 by 2.5 s at least, or W2 / 10: each attempt that is refused costs the service a hundredth of a set-up, and a
- * gateway has more than that much work before it stops to listen, so nobody is missed meanwhile.
- */
-function grownWindowMs({ atMs, rank, windowMs }: Loss, fleetMs: number, nowMs: number): number {
+/** The next window in which this rank still lies ahead. */
+function grownWindowMs(
+  { atMs, rank, windowMs }: Loss,
+  fleetMs: number,
+  nowMs: number,
+  beyondMs: number,
+): number {
   const sinceLossMs = nowMs - atMs;
-  const beyondMs = Math.max(BEYOND_FLEET_MS, fleetMs / 10);
   let grownMs = windowMs;
   do {
     grownMs = grownMs < fleetMs ? Math.min(3 * grownMs, fleetMs) : 1.15 * grownMs;
