@@ -5,10 +5,17 @@
  * `-- --only frames,sessions` takes some of the groups, and writes nothing either.
  */
 
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Figure, figuresText } from './bench/figure.ts';
 import { frameFigures } from './bench/frame-figures.ts';
+import { loadNow, machineLines } from './bench/machine.ts';
+import { openingFigures } from './bench/opening-figures.ts';
+import { reportText } from './bench/report.ts';
 import { sessionFigures } from './bench/session-figures.ts';
+import { subscriptionFigures } from './bench/subscription-figures.ts';
+import { takeoverFigures } from './bench/takeover-figures.ts';
 
 const { values } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
@@ -20,19 +27,33 @@ const schedule = quick
 
 const groups: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   frames: () => frameFigures({ users: quick ? 200 : 400, schedule, tenfold: !quick, progress }),
+  openings: () => openingFigures({ clients: quick ? 500 : 2_000, rounds: quick ? 2 : 4, progress }),
   sessions: () => sessionFigures({ sessions: quick ? 3_000 : 15_000, rounds: quick ? 1 : 2, progress }),
+  subscriptions: () => subscriptionFigures({ few: 100, many: quick ? 5_000 : 50_000, progress }),
+  takeover: () => takeoverFigures({ sessions: quick ? 10_000 : 100_000, rounds: quick ? 1 : 3, progress }),
 };
 
+const loadBefore = loadNow();
 const startMs = performance.now();
+function seconds(): number {
+  return (performance.now() - startMs) / 1_000;
+}
 function progress(line: string): void {
-  console.error(`${((performance.now() - startMs) / 1_000).toFixed(0).padStart(4)} s  ${line}`);
+  console.error(`${seconds().toFixed(0).padStart(4)} s  ${line}`);
 }
 
-const wanted = values.only?.split(',') ?? Object.keys(groups);
 const figures: Figure[] = [];
-for (const name of wanted) {
+for (const name of values.only?.split(',') ?? Object.keys(groups)) {
   const group = groups[name];
   if (group === undefined) throw new Error(`no group ${name}; there are ${Object.keys(groups).join(', ')}`);
   figures.push(...(await group()));
 }
-console.log(figuresText(figures));
+const goals = figures.filter(({ goal }) => goal !== undefined);
+const others = figures.filter(({ goal }) => goal === undefined);
+if (goals.length > 0) console.log(`\n${figuresText(goals)}`);
+console.log(`\n${figuresText(others)}`);
+if (!quick && values.only === undefined) {
+  const day = new Date().toISOString().slice(0, 10);
+  const run = { goals, others, machine: machineLines(), day, seconds: seconds(), loadBefore };
+  writeFileSync(join(import.meta.dirname, '..', 'docs', 'benchmarks.md'), reportText(run));
+}
