@@ -218,8 +218,9 @@ export function decodeDelivery(bytes: Uint8Array): { delivery: Delivery; envelop
   const delivery = decodeNodeMessage<Delivery>(bytes.subarray(0, end));
   if (delivery === undefined) return undefined;
   const envelopes = bytes.subarray(end + 1);
-  const isSound =
-    delivery.v > NODE_VERSION || (isDelivery(delivery) && bytesOf(delivery) === envelopes.length);
+  // `>` alone would make a text of whatever stands there, which may be nested deeper than the stack holds.
+  const isLater = typeof delivery.v === 'number' && delivery.v > NODE_VERSION;
+  const isSound = isLater || (isDelivery(delivery) && bytesOf(delivery) === envelopes.length);
   return isSound ? { delivery, envelopes } : undefined;
 }
 
