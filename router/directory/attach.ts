@@ -24,6 +24,7 @@ export function attach<Route>(
     return { fault: 'TOO_MANY_SESSIONS' };
 
   const attachment = session.same ?? newAttachment(directory, registration, op);
+  if (session.same === undefined) stay(directory, attachment);
   revive(directory, attachment, registration);
   attachment.mode = op.mode ?? attachment.mode;
   attachment.order = orderOf(directory, op, attachment.order, session.orderMax, now);
@@ -86,6 +87,12 @@ function newAttachment<Route>(
   const attachment = new Attachment(op, registration);
   directory.places.set(op.channel, placed(directory.places.get(op.channel), attachment));
   return attachment;
+}
+
+/** With a new flow the session is here again, whatever it said before. */
+function stay<Route>({ places }: Directory<Route>, { channel, session }: Attachment<Route>): void {
+  for (let at = listOf(places.get(channel), session); at !== undefined; at = at.next)
+    if (at.session === session) at.leaving = false;
 }
 
 function revive<Route>(

@@ -2,7 +2,8 @@
  * Detach: a flow goes, by its own word or because it was lost.
  *
  * The last flow of a session that was lost leaves the session in its place, without a flow, until it comes
- * back or `expire` finds its grace time over.
+ * back or `expire` finds its grace time over. Goodbye is said by one flow and meant by the session: an elder that
+ * has not noticed yet that it was replaced, or a second flow, is closed, and leaves nothing behind when it is lost.
  */
 
 import type { DetachOp } from '#wire/nodes.ts';
@@ -29,11 +30,26 @@ export function detach<Route>(
   }
   if (attachment === undefined || attachment.lostAtMs >= 0) return;
   registration.attachments.delete(attachment);
-  if (op.left) remove(directory, attachment);
+  if (op.left) leave(directory, attachment);
   else lose(directory, attachment, now);
 }
 
-/** A flow was lost. The last one of a session stays in its place for the grace time. */
+function leave<Route>(directory: Directory<Route>, attachment: Attachment<Route>): void {
+  const { places, events } = directory;
+  remove(directory, attachment);
+  for (let at = listOf(places.get(attachment.channel), attachment.session); at !== undefined; at = at.next) {
+    if (at.session !== attachment.session || at.lostAtMs >= 0 || cameInPlaceOf(at, attachment)) continue;
+    at.leaving = true;
+    if (at.order > 0) events.superseded(at.registration.route, at.session, at.flow, 'replace');
+  }
+}
+
+/** Whether a flow was opened instead of this one, so that a late word of this one is not the session's. */
+function cameInPlaceOf<Route>(at: Attachment<Route>, { order }: Attachment<Route>): boolean {
+  return at.order > order && at.mode !== 'add';
+}
+
+/** A flow was lost. The last one of a session stays in its place for the grace time, unless the session is leaving. */
 export function lose<Route>(
   directory: Directory<Route>,
   attachment: Attachment<Route>,
@@ -42,6 +58,7 @@ export function lose<Route>(
   const place = directory.places.get(attachment.channel)!;
   setLost(place, attachment, monotonicMs);
   if (hasFlow(listOf(place, attachment.session), attachment.session)) takeOut(directory, attachment);
+  else if (attachment.leaving) remove(directory, attachment);
   else directory.events.lost(attachment);
 }
 

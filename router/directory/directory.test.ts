@@ -17,6 +17,7 @@ interface Row {
   readonly gateway: string;
   readonly session: string;
   readonly flow: number;
+  leaving?: boolean;
 }
 
 /** The directory beside a table of rows, and beside a watcher that believes every event. */
@@ -81,6 +82,8 @@ class Bench {
       )
     ) {
       this.rows.push({ channel, gateway, session, flow });
+      for (const row of this.rows)
+        if (row.channel === channel && row.session === session) row.leaving = false;
     }
   }
 
@@ -100,9 +103,11 @@ class Bench {
   takeRows(gone: (row: Row) => boolean, left: boolean) {
     const rows = this.rows.filter(gone);
     this.rows.splice(0, this.rows.length, ...this.rows.filter((row) => !gone(row)));
-    for (const { channel, session } of rows) {
-      if (this.rows.some((row) => row.channel === channel && row.session === session)) continue;
-      if (left) this.forget(`${channel} ${session}`);
+    for (const { channel, session, leaving } of rows) {
+      const others = this.rows.filter((row) => row.channel === channel && row.session === session);
+      if (left) for (const row of others) row.leaving = true;
+      if (others.length > 0) continue;
+      if (left || leaving) this.forget(`${channel} ${session}`);
       else this.lost.set(`${channel} ${session}`, this.nowMs);
     }
   }
@@ -306,7 +311,11 @@ describe('the order of flows', () => {
       };
       return apply(directory, at(gateway), op, undefined, { monotonicMs: 0, wallMs });
     };
-    return { directory, superseded, attach };
+    const leave = (gateway: string, flow: number) => {
+      const op = { op: 'detach', channel: 'u/ann', flow, session: 's', left: true } as const;
+      apply(directory, at(gateway), op, undefined, { monotonicMs: 0, wallMs: 0 });
+    };
+    return { directory, superseded, attach, leave };
   };
 
   test('every first attach is younger than all before, whatever the wall clock says', () => {
@@ -354,5 +363,24 @@ describe('the order of flows', () => {
     const first = attach('g0', 1, { mode: 'replace' }, 7_000);
     register(directory, 'g0', 99, 'g0', { monotonicMs: 0, wallMs: 0 });
     assert.equal(attach('g0', 1, { mode: 'replace' }, 8_000)?.order, first?.order);
+  });
+
+  test('goodbye on one flow closes the others, whichever it is said on, but for one that came in its place', () => {
+    for (const [mode, leaver, told] of [
+      ['add', 1, ['g1/2 replace']],
+      ['add', 2, ['g0/1 replace']],
+      ['replace', 2, ['g0/1 replace']],
+      ['replace', 1, []],
+    ] as const) {
+      const { attach, leave, superseded, directory } = setUp();
+      attach('g0', 1, { mode: 'replace' }, 7_000);
+      attach('g1', 2, { mode }, 8_000);
+      superseded.length = 0;
+      leave(`g${leaver - 1}`, leaver);
+      assert.deepEqual(superseded, told, `${mode}, said on ${leaver}`);
+      unregister(directory, `g${2 - leaver}`, { monotonicMs: 0, wallMs: 0 });
+      const stays = [...membersOf(directory, 'u/ann')].length;
+      assert.equal(stays, told.length === 0 ? 1 : 0, 'whoever has left does not stay for the grace time');
+    }
   });
 });

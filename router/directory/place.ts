@@ -28,6 +28,8 @@ export class Attachment<Route> {
   next: Attachment<Route> | undefined;
   /** When its gateway lost it, by the monotonic clock; −1 while it is attached. */
   lostAtMs: number;
+  /** Its session has said goodbye here by another flow: this one is on its way out, and leaves nothing behind. */
+  leaving: boolean;
 
   constructor(
     {
@@ -50,6 +52,7 @@ export class Attachment<Route> {
     this.mode = undefined;
     this.next = undefined;
     this.lostAtMs = -1;
+    this.leaving = false;
   }
 }
 

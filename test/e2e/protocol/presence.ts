@@ -105,10 +105,20 @@ function membersSuite(stage: Stage, graceMs: number): void {
     const robert = await stage.open(bob);
     assert.equal((await membersOf(alice, `u/${bob}`)).length, 1);
     robert.post({ type: 'bye' });
-    // The flow before a rotating poll's may be heard of after `bye`: then as one that was lost.
-    const within = stage.rotates ? graceMs * 2 : graceMs / 2;
-    await becomes(async () => (await membersOf(alice, `u/${bob}`)).length === 0, 'gone at once', within);
+    await becomes(async () => (await membersOf(alice, `u/${bob}`)).length === 0, 'gone at once', graceMs / 2);
     await robert.closed;
+  });
+
+  test('bye right after a resume, or on one of two flows, ends the presence at once as well', async () => {
+    for (const flow of ['replace', 'add'] as const) {
+      const [ann, bob] = [stage.name('ann'), stage.name('bob')];
+      const alice = await stage.open(ann);
+      const robert = await stage.open(bob);
+      const again = await stage.resume(robert, { flow });
+      again.post({ type: 'bye' });
+      await becomes(async () => (await membersOf(alice, `u/${bob}`)).length === 0, flow, graceMs / 2);
+      await Promise.all([robert.closed, again.closed]);
+    }
   });
 
   test('a state too large and a channel without the right are refused', async () => {
