@@ -2,10 +2,11 @@
  * Benchmark: what a frame, a session and a resume cost, in real processes on loopback, by a yardstick.
  *
  * `npm run bench` measures everything and writes `docs/benchmarks.md`. `-- --quick` is short and writes nothing;
- * `-- --only frames,sessions` takes some of the groups, and writes nothing either.
+ * `-- --only frames,sessions` takes some of the groups, and writes nothing either. `-- --peers` sets other servers beside
+ * ours in the same run; with `--only peers` it measures and writes that section alone.
  */
 
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Figure, figuresText } from './bench/figure.ts';
@@ -16,11 +17,21 @@ import { reportText } from './bench/report.ts';
 import { sessionFigures } from './bench/session-figures.ts';
 import { subscriptionFigures } from './bench/subscription-figures.ts';
 import { takeoverFigures } from './bench/takeover-figures.ts';
+import { requireCentrifugo } from './peers/centrifugo.ts';
+import { compare, framesPerSecond } from './peers/comparison.ts';
+import { costsTable, peersSection, peersText, withPeersSection } from './peers/peers-text.ts';
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    peers: { type: 'boolean', default: false },
+  },
 });
 const { quick } = values;
+const peersAlone = values.peers && values.only === 'peers';
+// What is not installed is said before anything is measured.
+if (values.peers) requireCentrifugo();
 const schedule = quick
   ? { rounds: 2, warmMs: 300, windowMs: 1_000 }
   : { rounds: 5, warmMs: 500, windowMs: 2_000 };
@@ -43,7 +54,7 @@ function progress(line: string): void {
 }
 
 const figures: Figure[] = [];
-for (const name of values.only?.split(',') ?? Object.keys(groups)) {
+for (const name of peersAlone ? [] : (values.only?.split(',') ?? Object.keys(groups))) {
   const group = groups[name];
   if (group === undefined) throw new Error(`no group ${name}; there are ${Object.keys(groups).join(', ')}`);
   figures.push(...(await group()));
@@ -51,9 +62,21 @@ for (const name of values.only?.split(',') ?? Object.keys(groups)) {
 const goals = figures.filter(({ goal }) => goal !== undefined);
 const others = figures.filter(({ goal }) => goal === undefined);
 if (goals.length > 0) console.log(`\n${figuresText(goals)}`);
-console.log(`\n${figuresText(others)}`);
-if (!quick && values.only === undefined) {
-  const day = new Date().toISOString().slice(0, 10);
+if (others.length > 0) console.log(`\n${figuresText(others)}`);
+
+const day = new Date().toISOString().slice(0, 10);
+const pagePath = join(import.meta.dirname, '..', 'docs', 'benchmarks.md');
+const written = existsSync(pagePath) ? readFileSync(pagePath, 'utf8') : '';
+const peers = values.peers ? await measuredPeers() : peersSection(written);
+if (!quick && (values.only === undefined || peersAlone)) {
   const run = { goals, others, machine: machineLines(), day, seconds: seconds(), loadBefore };
-  writeFileSync(join(import.meta.dirname, '..', 'docs', 'benchmarks.md'), reportText(run));
+  writeFileSync(pagePath, withPeersSection(peersAlone ? written : reportText(run), peers));
+}
+
+async function measuredPeers(): Promise<string> {
+  const few = { rounds: quick ? 1 : 3, warmMs: schedule.warmMs, windowMs: schedule.windowMs };
+  const connections = quick ? 1_000 : 5_000;
+  const compared = await compare({ connections, users: 200, schedule: few, progress });
+  console.log(`\n${costsTable(compared)}`);
+  return peersText({ compared, connections, framesPerSecond, day, loadBefore });
 }

@@ -4,6 +4,8 @@
 
 import { createHmacIssuer } from '#test/harness/tokens.ts';
 import { CONNECT_PATH, SUBPROTOCOL } from '#wire/messages.ts';
+import type { Speech } from '../peers/speech.ts';
+import { speeches } from '../peers/speeches.ts';
 import { type Address, type Heard, type Line, maskedText, openLine } from './line.ts';
 import { type Greeting, nameOf, type OpenOrder } from './orders.ts';
 
@@ -29,10 +31,14 @@ export async function openCrowd(
     while (next < count) {
       const index = next++;
       const address = addresses[index % addresses.length]!;
-      crowd.lines[index] =
-        helloOf === undefined
-          ? await openedLine({ ...address, path: `/${nameOf(from + index)}` }, index)
-          : await openedSession(address, index, helloOf(index), crowd.resumes);
+      const name = nameOf(from + index);
+      if (greeting.kind === 'peer')
+        crowd.lines[index] = await openedPeer(speeches[greeting.speech], address, index, name);
+      else
+        crowd.lines[index] =
+          helloOf === undefined
+            ? await openedLine({ ...address, path: `/${name}` }, index)
+            : await openedSession(address, index, helloOf(index), crowd.resumes);
     }
   }
   await Promise.all(Array.from({ length: Math.min(atOnce, count) }, openInTurn));
@@ -47,6 +53,7 @@ function hellos(
 ): ((index: number) => Buffer) | undefined {
   switch (greeting.kind) {
     case 'yardstick':
+    case 'peer':
       return undefined;
     case 'native': {
       const issuer = createHmacIssuer(greeting.secret);
@@ -82,22 +89,38 @@ async function openedSession(
   resumes: string[],
 ): Promise<Line> {
   const line = await openedLine({ ...address, path: CONNECT_PATH, subprotocol: SUBPROTOCOL }, index);
+  await answered(line, first, (text, resolve, reject) => {
+    if (text.startsWith(WAIT)) return;
+    if (!text.startsWith(WELCOME)) return reject(new Error(`instead of a welcome came ${text}`));
+    resumes[index] = (JSON.parse(text) as { resume: string }).resume;
+    resolve();
+  });
+  return line;
+}
+
+/** Resolves when the peer's server has let the client in. */
+async function openedPeer(speech: Speech, address: Address, index: number, name: string): Promise<Line> {
+  const line = await openedLine({ ...address, path: speech.path(name) }, index);
+  await answered(line, maskedText(speech.greeting(name)), (text, resolve) => {
+    if (speech.isWelcome(text)) resolve();
+  });
+  return line;
+}
+
+type Judge = (text: string, resolve: () => void, reject: (error: Error) => void) => void;
+
+async function answered(line: Line, first: Buffer, judge: Judge): Promise<void> {
+  let late: NodeJS.Timeout | undefined;
   await new Promise<void>((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error('no welcome in time')), OPENING_MS_MAX);
+    late = setTimeout(() => reject(new Error('no welcome in time')), OPENING_MS_MAX);
     line.lost = () => reject(new Error('the connection was lost before the welcome'));
     line.heard = (_, bytes, start, end) => {
-      const text = bytes.toString('utf8', start, end);
-      if (text.startsWith(WAIT)) return;
-      clearTimeout(late);
-      if (!text.startsWith(WELCOME)) return reject(new Error(`instead of a welcome came ${text}`));
-      resumes[index] = (JSON.parse(text) as { resume: string }).resume;
-      resolve();
+      judge(bytes.toString('utf8', start, end), resolve, reject);
     };
     line.socket.write(first);
-  });
+  }).finally(() => clearTimeout(late));
   line.heard = unheard;
   line.lost = () => undefined;
-  return line;
 }
 
 /** Cuts every line at once, without a word and without a rest of state in the kernel. */

@@ -2,6 +2,7 @@
  * Orders: what the measuring process asks of a load process, and what that answers.
  */
 
+import type { SpeechName } from '../peers/speeches.ts';
 import type { Address } from './line.ts';
 
 /** How the clients of a crowd present themselves. */
@@ -13,7 +14,9 @@ export type Greeting =
   /** Native sessions under these tokens, one each. */
   | { readonly kind: 'tokens'; readonly tokens: readonly string[] }
   /** Native sessions that go on where those of the crowd of this name were. */
-  | { readonly kind: 'resume'; readonly crowd: string };
+  | { readonly kind: 'resume'; readonly crowd: string }
+  /** They speak as the clients of another project's server. */
+  | { readonly kind: 'peer'; readonly speech: SpeechName };
 
 export interface OpenOrder {
   readonly order: 'open';
@@ -32,7 +35,7 @@ export interface OpenOrder {
 export interface SendOrder {
   readonly order: 'send';
   readonly crowd: string;
-  readonly kind: 'yardstick' | 'volatile' | 'durable';
+  readonly kind: 'yardstick' | 'volatile' | 'durable' | SpeechName;
   readonly pace: SendPace;
   readonly bodyBytes: number;
 }

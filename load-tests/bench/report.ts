@@ -37,6 +37,7 @@ unreachable was collected.
     npm run bench                        everything, and writes this page
     npm run bench -- --quick             a short run that writes nothing
     npm run bench -- --only frames       one group: frames, openings, sessions, subscriptions, takeover
+    npm run bench -- --peers             other servers beside ours as well; with --only peers nothing else
     npm run bench:micro                  functions, one by one
     node load-tests/profile.ts           which function takes how much of a frame
 

@@ -5,6 +5,8 @@
  * found at a fixed distance from the end of whatever comes; the id of a native frame is made of the same digits.
  */
 
+import type { Speech, Told } from '../peers/speech.ts';
+import { type SpeechName, speeches } from '../peers/speeches.ts';
 import { NAME_CHARS } from '../yardstick/protocol.ts';
 import type { Crowd } from './crowd.ts';
 import { type Line, maskedText, payloadStart } from './line.ts';
@@ -31,6 +33,7 @@ interface Lane {
 }
 
 export function startTraffic(crowd: Crowd, order: SendOrder, firstNumber: number): Traffic {
+  const speech = speechOf(order.kind);
   const native = order.kind !== 'yardstick';
   const lanes = lanesOf(crowd, order);
   const sentAtMs = new Float64Array(SENT_MAX);
@@ -40,16 +43,27 @@ export function startTraffic(crowd: Crowd, order: SendOrder, firstNumber: number
   const numberFromEnd = order.bodyBytes;
 
   function heard(_: Line, bytes: Buffer, start: number, end: number): void {
+    if (speech !== undefined) return speech.heard(bytes, start, end, told);
     if (native && bytes[start + 9] !== FRAME) return answered(bytes, start, end);
-    const number = numberIn(bytes, end - numberFromEnd);
+    arrived(numberIn(bytes, end - numberFromEnd));
+  }
+  function arrived(number: number): void {
     tookMs.push(performance.now() - sentAtMs[number % SENT_MAX]!);
     counts.delivered++;
     if (followed && !resting) sendNext();
   }
   function answered(bytes: Buffer, start: number, end: number): void {
     if (bytes[start + 9] === ACK) counts.acknowledged++;
-    else if (counts.refused++ === 0) console.error(`refused: ${bytes.toString('utf8', start, end)}`);
+    else refused(bytes.toString('utf8', start, end));
   }
+  function refused(text: string): void {
+    if (counts.refused++ === 0) console.error(`refused: ${text}`);
+  }
+  const told: Told = {
+    frame: (bytes, bodyAt) => arrived(numberIn(bytes, bodyAt)),
+    acknowledged: () => void counts.acknowledged++,
+    refused,
+  };
   for (const line of crowd.lines) line.heard = heard;
   const followed = 'inFlight' in order.pace;
   let resting = false;
@@ -105,11 +119,17 @@ function lanesOf(crowd: Crowd, order: SendOrder): readonly Lane[] {
   });
 }
 
+function speechOf(kind: SendOrder['kind']): Speech | undefined {
+  return kind in speeches ? speeches[kind as SpeechName] : undefined;
+}
+
 /** The message with `#` where the number goes. A native body counts with its quotes. */
 function messageText({ kind, bodyBytes }: SendOrder, target: string): string {
   const number = '#'.repeat(NUMBER_CHARS);
   if (kind === 'yardstick') return target.padEnd(NAME_CHARS) + number + 'x'.repeat(bodyBytes - NUMBER_CHARS);
   const body = number + 'x'.repeat(bodyBytes - 2 - NUMBER_CHARS);
+  const speech = speechOf(kind);
+  if (speech !== undefined) return speech.message(target, body, number);
   const message = { type: 'send', id: number, to: { user: target }, kind: 'candidate', body };
   return JSON.stringify(kind === 'volatile' ? { ...message, volatile: true } : message);
 }
