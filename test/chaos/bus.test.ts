@@ -1,7 +1,10 @@
-import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { useStage } from '../harness/stage.ts';
-import { type Crowd, gatherCrowd } from './crowd.ts';
+import { busGoesAway } from './bus-away.ts';
+import type { Crowd } from './crowd.ts';
+
+/** `npm run verify:full` asks for the seven minutes under 2,000 sessions that an operator may need. */
+const long = process.env['CHAOS_LONG'] === '1';
 
 describe('[P1][P2][P7] the bus dies and comes back: sockets stay up, and nothing acknowledged is lost', () => {
   let crowd: Crowd | undefined;
@@ -9,15 +12,12 @@ describe('[P1][P2][P7] the bus dies and comes back: sockets stay up, and nothing
   const stage = useStage({ transport: 'websocket', gateways: 3, routers: 2, issuer: 'hmac' });
 
   test('nats-server is killed and started again', async () => {
-    const { nats } = stage.fleet;
-    assert(nats !== undefined);
-    crowd = await gatherCrowd({ stage, rooms: 20, membersPerRoom: 10, framesPerSecond: 3 });
-    await crowd.run(3_000);
-    await Promise.all([crowd.run(4_000), nats.kill()]);
-    await Promise.all([crowd.run(8_000), nats.start()]);
-    await crowd.judge(25_000);
-    const closings = crowd.sessions.flatMap((session) => session.closings);
-    assert.deepEqual(closings, [], 'no client noticed more than a delay');
-    for (const one of [...stage.fleet.gateways, ...stage.fleet.routers]) assert(one.running);
+    crowd = await busGoesAway({
+      stage,
+      ...(long
+        ? { rooms: 200, awayMs: 420_000, growthMax: 0.05 }
+        : { rooms: 30, awayMs: 25_000, growthMax: 0.2 }),
+      ...{ membersPerRoom: 10, framesPerSecond: 0.3, healMsMax: 10_000 },
+    });
   });
 });

@@ -18,7 +18,8 @@ export type Rule =
   | 'log-order'
   | 'position'
   | 'stranger'
-  | 'not-owed';
+  | 'not-owed'
+  | 'presence';
 
 export interface Finding {
   readonly rule: Rule;
@@ -27,8 +28,13 @@ export interface Finding {
   readonly text: string;
 }
 
-/** Everything that is wrong with a history; nothing, if it keeps the promises. */
-export function findings(history: History): readonly Finding[] {
+/**
+ * Everything that is wrong with a history; nothing, if it keeps the promises.
+ *
+ * @param goneAfterMs within which the service may still tell of an absence that has ended; without it nothing is
+ * asked of presence.
+ */
+export function findings(history: History, goneAfterMs?: number): readonly Finding[] {
   const sent = new Map(history.sent.map((frame) => [keyOf(frame.channel, frame), frame]));
   const bySession = grouped(history.received, (receipt) => receipt.session);
   const owed = grouped(history.owed, (entry) => entry.session);
@@ -41,6 +47,7 @@ export function findings(history: History): readonly Finding[] {
     ]),
     ...lost(history, bySession),
     ...history.gaps.map(gapFinding),
+    ...(goneAfterMs === undefined ? [] : saidGone(history, goneAfterMs)),
   ];
 }
 
@@ -190,6 +197,20 @@ function lost(history: History, received: ReadonlyMap<string, readonly Receipt[]
     }
   }
   return found;
+}
+
+/** Whoever was there all the time is not told to be gone. */
+function saidGone({ comings, toldGone }: History, goneAfterMs: number): Finding[] {
+  const bySession = grouped(comings, ({ session }) => session);
+  return toldGone
+    .filter(({ session, atMs }) => {
+      const last = (bySession.get(session) ?? []).findLast((coming) => coming.atMs <= atMs);
+      return last?.here === true && last.atMs < atMs - goneAfterMs;
+    })
+    .map(({ watcher, channel, session, atMs }) => {
+      const text = `said to be gone at ${Math.round(atMs)} ms, though it was there for ${goneAfterMs} ms`;
+      return { rule: 'presence', session, channel, text: `${text}; told to ${watcher}` };
+    });
 }
 
 function gapFinding({ session, channel, epoch, from, to }: ReportedGap): Finding {

@@ -52,12 +52,29 @@ export interface ReportedGap {
   readonly to: number;
 }
 
+/** A session has a flow that stands, or has none, from this moment on. */
+export interface Coming {
+  readonly session: string;
+  readonly here: boolean;
+  readonly atMs: number;
+}
+
+/** Whoever watches a channel was told that a session is gone. */
+export interface ToldGone {
+  readonly watcher: string;
+  readonly channel: string;
+  readonly session: string;
+  readonly atMs: number;
+}
+
 export interface History {
   readonly sent: SentFrame[];
   readonly owed: Owed[];
   /** In the order of their arrival at each session. */
   readonly received: Receipt[];
   readonly gaps: ReportedGap[];
+  readonly comings: Coming[];
+  readonly toldGone: ToldGone[];
 }
 
 /** Whose flow it is: as `welcome` says. */
@@ -81,11 +98,18 @@ export interface Recorder {
   owes(to: Party, channel: string, epoch: string, after: number): Owed;
   received(by: Party, frame: FrameMessage): void;
   gap(by: Party, gap: { channel: string; epoch: string; from: number; to: number }): void;
+  /** The highest position of a channel that any `ack` has named. */
+  acknowledgedUpTo(channel: string): number;
+  /** A session is over: of this channel it is owed nothing past the position. */
+  left(session: string, channel: string, position: number): void;
+  here(session: string, here: boolean): void;
+  gone(watcher: Party, channel: string, session: string): void;
 }
 
 export function createRecorder(): Recorder {
-  const history: History = { sent: [], owed: [], received: [], gaps: [] };
+  const history: History = { sent: [], owed: [], received: [], gaps: [], comings: [], toldGone: [] };
   const numbers = new Map<string, number>();
+  const heads = new Map<string, number>();
   return {
     history,
     sent(by, channel, id, body, to = {}) {
@@ -107,6 +131,7 @@ export function createRecorder(): Recorder {
     },
     acknowledged(frame, position) {
       frame.position = position;
+      heads.set(frame.channel, Math.max(heads.get(frame.channel) ?? 0, position ?? 0));
     },
     owes(to, channel, epoch, after) {
       const owed: Owed = { ...to, channel, epoch, after, until: Number.POSITIVE_INFINITY };
@@ -126,6 +151,16 @@ export function createRecorder(): Recorder {
     },
     gap(by, { channel, epoch, from, to }) {
       history.gaps.push({ session: by.session, channel, epoch, from, to });
+    },
+    acknowledgedUpTo: (channel) => heads.get(channel) ?? 0,
+    left(session, channel, position) {
+      for (const owed of history.owed) {
+        if (owed.session === session && owed.channel === channel) owed.until = position;
+      }
+    },
+    here: (session, here) => void history.comings.push({ session, here, atMs: performance.now() }),
+    gone({ session: watcher }, channel, session) {
+      history.toldGone.push({ watcher, channel, session, atMs: performance.now() });
     },
   };
 }

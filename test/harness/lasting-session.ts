@@ -2,22 +2,26 @@
  * Lasting session: one session that outlives gateways, as a careful client keeps it, and writes down all of it.
  *
  * When its flow ends it resumes at another gateway with its cursors and repeats what had no answer, in
- * order, under the same ids and with their age. What it sent, got and is owed goes into a recorder,
- * frames that came twice as well: whether the service kept its promises is for the checker to say.
+ * order, under the same ids and with their age. It may hold a second flow for a while, vanish without a word and
+ * come back elsewhere, or leave. What it sent, got and is owed goes into a recorder, frames that came twice on
+ * one flow as well: whether the service kept its promises is for the checker to say.
  */
 
 import assert from 'node:assert/strict';
 import type { Random } from '#runtime/random.ts';
-import { type FaultCode, faults } from '#wire/faults.ts';
-import type { ServerMessage } from '#wire/messages.ts';
-import type { Party, Recorder, SentFrame } from './history.ts';
+import type { Cursor, ServerMessage } from '#wire/messages.ts';
+import type { Party, Recorder } from './history.ts';
 import type { Closing, MessageOf } from './inbox.ts';
+import { createPendingSends, type SendTo } from './pending-sends.ts';
 import { openWebSocketClient, type RawClient } from './raw-client.ts';
 
 export interface LastingOptions {
   readonly user: string;
+  readonly device?: string;
   readonly token: string;
   readonly rooms: readonly string[];
+  /** The rooms whose presence it watches. */
+  readonly watches?: readonly string[];
   readonly recorder: Recorder;
   readonly random: Random;
   /** Of the gateways that a client may try; the dead ones may be among them. */
@@ -26,183 +30,306 @@ export interface LastingOptions {
 
 export interface LastingSession {
   readonly user: string;
+  /** Its id, once it is open. */
+  readonly id: string;
+  readonly rooms: readonly string[];
   readonly resumptions: number;
   /** Why its flows ended. */
   readonly closings: readonly string[];
   /** Sends that wait for their answer. */
   readonly waiting: number;
+  /** How long the eldest of them has waited. */
+  readonly eldestWaitingMs: number;
   /** Sends that were given up: their outcome is unknown. */
   readonly unknown: number;
+  /** How often a send was refused, by fault. */
+  readonly refusals: ReadonlyMap<string, number>;
   /** The gateway that its flow is at. */
   readonly url: string;
+  /** Whether it has a flow that was welcomed and not heard to end. */
+  readonly connected: boolean;
+  /** It has left, or was closed. */
+  readonly over: boolean;
+  /** Of each channel that it watches, the sessions present. */
+  readonly present: ReadonlyMap<string, ReadonlySet<string>>;
   open(url: string): Promise<void>;
-  send(to: { user: string } | { room: string }, body: unknown): void;
+  send(to: SendTo, body: unknown): void;
+  /** Sends something again that was acknowledged, as a client does that has not read the `ack`. */
+  repeatOne(): boolean;
+  /** Opens a second flow, at another gateway; the sends go over it from then on. */
+  addFlow(url: string): Promise<boolean>;
   /** Cuts the line, as a network does; it resumes. */
   cut(): void;
+  /** Falls silent without a word, as a device that leaves the reach of its network, and resumes elsewhere. */
+  vanish(): void;
+  /** Says `bye`: the session is over, and owed nothing more. */
+  leave(): void;
   close(): void;
   /** What went wrong beyond repair, such as a session that could not be resumed. */
   failure(): unknown;
 }
 
-interface Pending {
-  readonly message: { readonly type: string; readonly id: string };
-  readonly channel: string;
-  readonly frame: SentFrame;
-  readonly firstMs: number;
-  refused: boolean;
-}
-
 /** A gateway that is gone is told by a refused connect; a client tries the next one soon. */
 const againMsMax = 400;
+/** A gateway that takes connections and says nothing is given up after this. */
+const silenceMsMax = 3_000;
+
+/** One connection, and how far it brought each channel. */
+interface Line {
+  readonly client: RawClient;
+  readonly positions: Map<string, number>;
+}
 
 export function createLastingSession(options: LastingOptions): LastingSession {
-  const { user, recorder, random } = options;
-  const pending = new Map<string, Pending>();
-  /** Channels whose refused sends are going to be repeated. */
-  const repeating = new Set<string>();
+  const { user, recorder, random, rooms, watches = [], device = 'phone' } = options;
   const closings: string[] = [];
+  const cursors = new Map<string, Cursor>();
+  const present = new Map<string, Set<string>>();
+  /** The newest last: it has the sends. */
+  let lines: Line[] = [];
+  const abandoned: RawClient[] = [];
   let party: Party | undefined;
-  let flow: RawClient | undefined;
   let url = '';
   let ended = false;
-  let ids = 0;
   let resumptions = 0;
-  let unknown = 0;
   let failed: unknown;
+  let repeatMs = 0;
+  const sends = createPendingSends({
+    recorder,
+    party: () => party as Party,
+    post: (message) => newest()?.client.post(message),
+    repeatMs: () => repeatMs,
+    failed: (error) => {
+      failed ??= error;
+    },
+  });
+
+  function newest(): Line | undefined {
+    return lines.at(-1);
+  }
 
   async function open(first: string): Promise<void> {
     url = first;
-    flow = await openWebSocketClient(user, url);
-    flow.listen(heard);
-    const welcome = await flow.hello({ token: options.token, device: 'phone' });
-    const { session, device } = welcome;
-    party = { session, user, device };
-    for (const cursor of welcome.cursors) recorder.owes(party, cursor.channel, cursor.epoch, cursor.position);
-    for (const room of options.rooms) {
-      const reply = await flow.request({ type: 'join', room });
+    const client = await openWebSocketClient(user, url);
+    const line = lineOf(client);
+    const welcome = await client.hello({ token: options.token, device });
+    repeatMs = welcome.limits.repeatMs;
+    lines = [line];
+    for (const room of rooms) {
+      const reply = await client.request({ type: 'join', room }, 10_000);
       assert(reply.type === 'ack' && reply.cursor !== undefined, JSON.stringify(reply));
-      recorder.owes(party, reply.cursor.channel, reply.cursor.epoch, reply.cursor.position);
+      owed(reply.cursor);
     }
-    void flow.closed.then(lost);
+    recorder.here(welcome.session, true);
+    stand(line);
   }
 
-  function lost({ code, fault }: Closing): void {
-    if (ended) return;
-    closings.push(fault ?? String(code));
-    resume().catch((error: unknown) => {
-      failed = error;
+  /** Frames may come in one piece with it, so this does not wait for the next turn. */
+  function welcomed({ session, device, cursors }: MessageOf<'welcome'>): void {
+    if (party !== undefined) return;
+    party = { session, user, device };
+    for (const cursor of cursors) owed(cursor);
+  }
+
+  /** A fresh session gets what is still alive besides; it is owed what comes from now on. */
+  function owed(cursor: Cursor): void {
+    if (!cursors.has(cursor.channel)) cursors.set(cursor.channel, cursor);
+    const after = Math.max(cursor.position, recorder.acknowledgedUpTo(cursor.channel));
+    recorder.owes(party as Party, cursor.channel, cursor.epoch, after);
+  }
+
+  function lineOf(client: RawClient): Line {
+    const line = { client, positions: new Map([...cursors].map(([name, { position }]) => [name, position])) };
+    client.listen((message) => heard(line, message));
+    return line;
+  }
+
+  /** The line is the session's newest from now on. */
+  function stand(line: Line): void {
+    void line.client.closed.then((closing) => lost(line, closing));
+    for (const room of watches)
+      line.client.post({ type: 'presence.watch', id: `w-${room}`, channel: `r/${room}` });
+    sends.repeat(() => true);
+  }
+
+  function lost(line: Line, { code, fault }: Closing): void {
+    const wasNewest = line === newest();
+    lines = lines.filter((other) => other !== line);
+    if (ended || abandoned.includes(line.client)) return;
+    if (wasNewest || fault !== 'REPLACED') closings.push(fault ?? String(code));
+    // An older flow gets no sends any more: without the newest one the session begins a new flow in place of all.
+    if (wasNewest) gone(line);
+  }
+
+  function gone({ client }: Line): void {
+    recorder.here(party?.session ?? '', false);
+    const { resume } = client.resumption();
+    resumed(resume).catch((error: unknown) => {
+      failed ??= error;
     });
   }
 
-  async function resume(): Promise<void> {
-    const before = flow as RawClient;
-    const resumption = before.resumption();
+  async function resumed(resume: string): Promise<void> {
     while (!ended) {
       await new Promise((resolve) => setTimeout(resolve, random.draw() * againMsMax));
       const urls = options.urls();
-      url = urls[Math.floor(random.draw() * urls.length)] as string;
-      const next = await openWebSocketClient(`${user} again`, url).catch(() => undefined);
-      if (next === undefined) continue;
-      next.listen(heard);
-      const welcome = await next.hello(resumption).catch((error: unknown) => {
-        if (next.closing?.bye !== undefined && faultsForGood.has(next.closing.bye.fault)) throw error;
-      });
-      // What came before the flow was lost again moved the cursors of that flow; nothing did, if no welcome came.
-      if (welcome === undefined) {
-        assert(next.frames().length === 0, 'frames came before welcome');
-        next.cut();
-        continue;
-      }
-      assert(welcome.resumed, `${user}: the session was not resumed`);
+      const next = urls[Math.floor(random.draw() * urls.length)] as string;
+      const line = await flowAt(next, resume, 'replace');
+      if (line === undefined) continue;
+      url = next;
       resumptions++;
-      flow = next;
-      void next.closed.then(lost);
-      repeat(() => true);
+      lines = [...lines, line];
+      recorder.here(party?.session ?? '', true);
+      stand(line);
       return;
     }
   }
 
-  function heard(message: ServerMessage): void {
-    if (message.type === 'frame') recorder.received(party as Party, message);
+  /** A further flow of the session, or nothing where the gateway does not answer. */
+  async function flowAt(at: string, resume: string, mode: 'replace' | 'add'): Promise<Line | undefined> {
+    const opening = openWebSocketClient(`${user} again`, at).catch(() => undefined);
+    const client = await Promise.race([opening, silence()]);
+    if (client === undefined) {
+      void opening.then((late) => late?.cut());
+      return undefined;
+    }
+    const line = lineOf(client);
+    const hello = { resume, cursors: [...cursors.values()], flow: mode };
+    const welcome = await Promise.race([
+      client.hello(hello).catch((error: unknown) => {
+        if (client.closing?.bye !== undefined && faultsForGood.has(client.closing.bye.fault)) throw error;
+      }),
+      silence(),
+    ]);
+    if (welcome === undefined || ended) {
+      const wasWelcomed = client.arrivals.some(({ message }) => message.type === 'welcome');
+      assert(wasWelcomed || client.frames().length === 0, 'frames came before welcome');
+      client.listen(() => undefined);
+      client.cut();
+      return undefined;
+    }
+    assert(welcome.resumed, `${user}: the session was not resumed`);
+    return line;
+  }
+
+  function heard(line: Line, message: ServerMessage): void {
+    if (message.type === 'frame') frameCame(line, message);
+    else if (message.type === 'welcome') welcomed(message);
     else if (message.type === 'gap') recorder.gap(party as Party, message);
-    else if (message.type === 'ack') acknowledged(message);
-    else if (message.type === 'nack') refused(message);
-  }
-
-  function acknowledged({ id, position }: MessageOf<'ack'>): void {
-    const send = pending.get(id);
-    if (send === undefined) return;
-    pending.delete(id);
-    recorder.acknowledged(send.frame, position);
-  }
-
-  function refused({ id = '', fault, retryAfterMs = 100 }: MessageOf<'nack'>): void {
-    const send = pending.get(id);
-    if (send === undefined) return;
-    const retry = fault in faults ? faults[fault as FaultCode].retry : 'later';
-    if (retry === 'never') {
-      pending.delete(id);
-      unknown++;
-      if (fault !== 'SEND_EXPIRED') failed ??= new Error(`${user}: send ${id} was refused: ${fault}`);
-      return;
-    }
-    send.refused = true;
-    if (repeating.has(send.channel)) return;
-    repeating.add(send.channel);
-    const at = flow;
-    setTimeout(() => {
-      repeating.delete(send.channel);
-      if (flow === at) repeat((one) => one.refused && one.channel === send.channel);
-    }, retryAfterMs).unref();
-  }
-
-  /** Sends again, in the order of the first time, what has no answer and may still be repeated. */
-  function repeat(which: (send: Pending) => boolean): void {
-    const repeatMs = flow?.welcome.limits.repeatMs ?? 0;
-    for (const [id, send] of pending) {
-      if (!which(send)) continue;
-      const ageMs = Math.round(performance.now() - send.firstMs);
-      if (ageMs >= repeatMs) {
-        pending.delete(id);
-        unknown++;
-        continue;
-      }
-      send.refused = false;
-      flow?.post({ ...send.message, ageMs });
+    else if (message.type === 'ack') sends.acknowledged(message);
+    else if (message.type === 'presence') presenceCame(line, message);
+    // What an older line refuses has been sent again over the newest one.
+    else if (message.type === 'nack' && line === newest()) {
+      sends.refused(message);
+      // A younger flow that never stood here has the sends: only one younger still gets them back.
+      if (message.fault === 'MOVED') line.client.cut();
     }
   }
 
-  return {
+  /** Each line brings everything in order; of what several bring, the first counts. */
+  function frameCame({ positions }: Line, frame: MessageOf<'frame'>): void {
+    const { channel, epoch = '', position = 0 } = frame;
+    const isRepeated = position <= (positions.get(channel) ?? -1);
+    positions.set(channel, Math.max(position, positions.get(channel) ?? 0));
+    const cursor = cursors.get(channel);
+    if (!isRepeated && cursor?.epoch === epoch && position <= cursor.position) return;
+    if (!isRepeated) cursors.set(channel, { channel, epoch, position });
+    recorder.received(party as Party, frame);
+  }
+
+  function presenceCame(
+    line: Line,
+    { channel, full, present: came, gone: went }: MessageOf<'presence'>,
+  ): void {
+    if (line !== newest()) return;
+    const sessions = full ? new Set<string>() : (present.get(channel) ?? new Set());
+    present.set(channel, sessions);
+    for (const { session } of came) sessions.add(session);
+    for (const { session } of went) {
+      sessions.delete(session);
+      recorder.gone(party as Party, channel, session);
+    }
+  }
+
+  function abandon(): Line | undefined {
+    const line = newest();
+    if (line === undefined || ended) return undefined;
+    abandoned.push(line.client);
+    line.client.socket?.pause();
+    line.client.listen(() => undefined);
+    lines = lines.filter((other) => other !== line);
+    return line;
+  }
+
+  const session: LastingSession = {
     user,
+    rooms,
     closings,
+    present,
+    refusals: sends.refusals,
+    get id() {
+      return party?.session ?? '';
+    },
     get resumptions() {
       return resumptions;
     },
     get waiting() {
-      return pending.size;
+      return ended ? 0 : sends.waiting;
+    },
+    get eldestWaitingMs() {
+      return ended ? 0 : sends.eldestMs;
     },
     get unknown() {
-      return unknown;
+      return sends.unknown;
     },
     get url() {
       return url;
     },
-    open,
-    send(to, body) {
-      const id = `${++ids}`;
-      const channel = 'room' in to ? `r/${to.room}` : `u/${to.user}`;
-      const frame = recorder.sent(party as Party, channel, id, body);
-      const message = { type: 'send', id, to, kind: 'test', body };
-      pending.set(id, { message, channel, frame, firstMs: performance.now(), refused: false });
-      if (flow?.closing === undefined) flow?.post(message);
+    get connected() {
+      return newest() !== undefined;
     },
-    cut: () => flow?.cut(),
+    get over() {
+      return ended;
+    },
+    open,
+    send: sends.send,
+    repeatOne: () => !ended && sends.repeatOne(),
+    async addFlow(at) {
+      const before = newest();
+      if (before === undefined || lines.length > 1) return false;
+      const line = await flowAt(at, before.client.resumption().resume, 'add').catch(() => undefined);
+      if (line === undefined || before !== newest()) {
+        line?.client.cut();
+        return false;
+      }
+      url = at;
+      lines = [...lines, line];
+      stand(line);
+      return true;
+    },
+    cut: () => newest()?.client.cut(),
+    vanish() {
+      const line = abandon();
+      if (line !== undefined) gone(line);
+    },
+    leave() {
+      ended = true;
+      for (const { client } of lines) client.post({ type: 'bye' });
+      if (party === undefined) return;
+      for (const { position, channel } of cursors.values()) recorder.left(session.id, channel, position);
+      recorder.here(session.id, false);
+    },
     close() {
       ended = true;
-      flow?.cut();
+      for (const client of [...abandoned, ...lines.map(({ client }) => client)]) client.cut();
     },
     failure: () => failed,
   };
+  return session;
+}
+
+function silence(): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(() => resolve(undefined), silenceMsMax).unref());
 }
 
 /** After these a resume is of no use. */

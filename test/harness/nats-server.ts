@@ -73,13 +73,13 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
 }
 
 /** So many servers that form one JetStream cluster, ready and with a leader. */
-export async function startNatsCluster(size = 3): Promise<NatsCluster> {
+export async function startNatsCluster(size = 3, options: NatsServerOptions = {}): Promise<NatsCluster> {
   const ports = await freePorts(size * 3);
   const routes = ports.slice(0, size).map((port) => `nats://127.0.0.1:${port}`);
   const servers = routes.map((_, n) => {
     const cluster = ['--cluster_name', 'test', '--cluster', routes[n]!, '--routes', routes.join(',')];
     const own: Ports = { client: ports[size + n]!, monitor: ports[2 * size + n]! };
-    return createNatsServer(own, [...cluster, '--server_name', `n${n + 1}`]);
+    return createNatsServer(own, [...cluster, '--server_name', `n${n + 1}`, ...(options.args ?? [])]);
   });
   const cluster: NatsCluster = {
     servers,

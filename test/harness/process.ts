@@ -49,9 +49,19 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, () => process.exit(1));
 }
 
-/** Starts `node <main>` and resolves when it says that it listens. */
-export async function startProcess(name: string, main: string, env: Environment): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, [main], {
+/**
+ * Starts `node <main>` and resolves when it says that it listens.
+ *
+ * @param preloads modules loaded before it (`--import`), which change what a test cannot reach from outside.
+ */
+export async function startProcess(
+  name: string,
+  main: string,
+  env: Environment,
+  preloads: readonly string[] = [],
+): Promise<ServiceProcess> {
+  const imports = preloads.flatMap((path) => ['--import', join(root, path)]);
+  const child = spawn(process.execPath, [...imports, main], {
     cwd: root,
     env: { PATH: process.env['PATH'] ?? '', LOG_LEVEL: 'info', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -64,7 +74,7 @@ export async function startProcess(name: string, main: string, env: Environment)
       resolve(code ?? signal ?? -1);
     });
   });
-  const { port, opsPort } = await listening(name, child, lines, exited);
+  const { port, opsPort } = await listening(name, child, lines);
   const opsUrl = `http://127.0.0.1:${opsPort}`;
   return {
     name,
@@ -89,19 +99,15 @@ export async function startProcess(name: string, main: string, env: Environment)
   };
 }
 
-function listening(
-  name: string,
-  child: ChildProcess,
-  lines: string[],
-  exited: Promise<number | string>,
-): Promise<Listening> {
+function listening(name: string, child: ChildProcess, lines: string[]): Promise<Listening> {
   return new Promise((resolve, reject) => {
     function failed(why: string): void {
       child.kill('SIGKILL');
       reject(new Error(`${name} ${why}:\n${lines.slice(-20).join('\n')}`));
     }
     const timer = setTimeout(() => failed('did not listen in time'), startMsMax);
-    void exited.then((code) => failed(`ended with ${code}`));
+    // When its streams have ended as well, so that its last words are told.
+    child.once('close', (code, signal) => failed(`ended with ${code ?? signal}`));
     for (const stream of [child.stdout, child.stderr]) {
       if (stream === null) continue;
       createInterface({ input: stream }).on('line', (line) => {

@@ -1,0 +1,117 @@
+/**
+ * Chaos: the long run. `npm run chaos -- --minutes 60 [--seed n] [--report folder]`.
+ *
+ * Rounds of two minutes on one fleet after the other, alone and as a cluster in turn, each with a crowd and a seed of
+ * its own; what is left of a round is judged before the next begins. A run counts only with enough traffic and with
+ * every kind of fault, and says so. It ends with 1 where anything was found or the run does not count.
+ */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { reportOf } from '../harness/checker.ts';
+import { clientFaults, type FaultKind, processFaults } from './faults.ts';
+import { type ChaosReport, runChaos, startChaosFleet } from './run.ts';
+
+const roundMs = 120_000;
+const acknowledgedPerMinuteMin = 10_000;
+/** Fleets are replaced, so that the next one begins with nothing that has piled up. */
+const roundsPerFleet = 5;
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '60' },
+    seed: { type: 'string', default: '20261001' },
+    report: { type: 'string', default: join(import.meta.dirname, '..', '..', '.cache', 'chaos') },
+  },
+});
+const minutes = Number(values.minutes);
+const firstSeed = Number(values.seed);
+const startMs = performance.now();
+const rounds: ChaosReport[] = [];
+
+for (let turn = 0; minutesPassed() < minutes; turn++) {
+  const stage = await startChaosFleet(turn % 2 === 0 ? 'alone' : 'cluster', { logMegabytes: 64 });
+  try {
+    for (let n = 0; n < roundsPerFleet && minutesPassed() < minutes; n++) {
+      const seed = firstSeed + 10 * rounds.length;
+      const ms = Math.min(roundMs, (minutes - minutesPassed()) * 60_000);
+      const size = { rooms: 40, membersPerRoom: 10, framesPerSecond: 0.9 };
+      const round = await runChaos(stage, {
+        seed,
+        ms,
+        ...size,
+        faultMsMax: 20_000,
+        name: `r${rounds.length}-`,
+      });
+      rounds.push(round);
+      progress(round);
+      if (round.findings.length > 0) stage.fleet.show(60);
+    }
+  } finally {
+    await stage.stop();
+  }
+}
+
+const tookMinutes = minutesPassed();
+const sum = (of: (round: ChaosReport) => number) => rounds.reduce((all, round) => all + of(round), 0);
+const kinds = [...Object.keys(processFaults), ...Object.keys(clientFaults)] as FaultKind[];
+const faults = Object.fromEntries(kinds.map((kind) => [kind, sum((round) => round.faults[kind] ?? 0)]));
+const acknowledged = sum((round) => round.acknowledged);
+const missing = kinds.filter((kind) => faults[kind] === 0);
+const wrong = rounds.filter(({ findings, failures }) => findings.length + failures.length > 0);
+const why = [
+  ...(acknowledged < acknowledgedPerMinuteMin * tookMinutes
+    ? [`fewer than ${acknowledgedPerMinuteMin} acknowledged frames a minute`]
+    : []),
+  ...missing.map((kind) => `no fault of the kind “${kind}”`),
+];
+const summary = {
+  seed: firstSeed,
+  minutes: tookMinutes,
+  counts: why.length === 0,
+  why,
+  sent: sum((round) => round.sent),
+  acknowledged,
+  unknown: sum((round) => round.unknown),
+  received: sum((round) => round.received),
+  resumptions: sum((round) => round.resumptions),
+  faults,
+  findings: sum((round) => round.findings.length),
+};
+mkdirSync(values.report, { recursive: true });
+writeFileSync(join(values.report, 'chaos.json'), JSON.stringify({ ...summary, rounds }, undefined, 2));
+writeFileSync(join(values.report, 'chaos.md'), page());
+console.log(page());
+process.exit(wrong.length > 0 || why.length > 0 ? 1 : 0);
+
+function minutesPassed(): number {
+  return (performance.now() - startMs) / 60_000;
+}
+
+function progress({ seed, acknowledged, faults, findings, failures }: ChaosReport): void {
+  const hurt = Object.values(faults).reduce((all, count) => all + count, 0);
+  const verdict = findings.length + failures.length === 0 ? 'clean' : 'WRONG';
+  console.log(
+    `${minutesPassed().toFixed(1)} of ${minutes} min: seed ${seed}, ${acknowledged} acknowledged, ` +
+      `${hurt} faults, ${findings.length} findings: ${verdict}`,
+  );
+}
+
+function page(): string {
+  const { sent, unknown, received, resumptions } = summary;
+  return [
+    '# Chaos\n',
+    `Seed ${firstSeed}, ${tookMinutes.toFixed(1)} minutes. ${
+      summary.counts ? 'The run counts.' : `The run does not count: ${why.join('; ')}.`
+    }\n`,
+    `${acknowledged} frames acknowledged of ${sent} sent (${unknown} given up), ${received} received, ` +
+      `${resumptions} resumptions, ${summary.findings} findings.\n`,
+    '| fault | times |\n|---|---:|',
+    ...kinds.map((kind) => `| ${kind} | ${faults[kind]} |`),
+    ...wrong.map(({ seed, findings, failures, timeline }) =>
+      [`\n## Seed ${seed}\n`, reportOf(findings), ...failures, ...timeline].join('\n'),
+    ),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,52 @@
+/** That the checker sees: with one defence after the other switched off, a short run finds what it defends. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Rule } from '../harness/checker.ts';
+import { reportOf } from '../harness/checker.ts';
+import type { FaultKind } from './faults.ts';
+import { runChaos, startChaosFleet } from './run.ts';
+
+interface Mutant {
+  readonly defence: string;
+  readonly preload: string;
+  readonly kinds: readonly FaultKind[];
+  readonly found: readonly Rule[];
+}
+
+const mutants: readonly Mutant[] = [
+  {
+    defence: 'deduplication',
+    preload: 'no-deduplication',
+    kinds: ['gateway link cut'],
+    found: ['twice'],
+  },
+  { defence: 'replay', preload: 'no-replay', kinds: ['gateway link cut'], found: ['lost'] },
+  { defence: 'terms', preload: 'no-terms', kinds: ['router killed'], found: ['lost'] },
+  {
+    defence: 'one append at a time',
+    preload: 'no-append-order',
+    kinds: ['bus node killed', 'gateway link cut'],
+    found: ['log-order', 'sender-order'],
+  },
+];
+
+for (const { defence, preload, kinds, found } of mutants) {
+  test(`without ${defence} the checker finds ${found.join(' or ')}`, async () => {
+    const stage = await startChaosFleet('alone', { preloads: [`test/chaos/mutants/${preload}.ts`] });
+    try {
+      const report = await runChaos(stage, {
+        ...{ seed: 20_261_001, ms: 8_000, rooms: 10, membersPerRoom: 8, framesPerSecond: 3 },
+        ...{ kinds, faultMsMax: 2_000, untilWrong: true, settleMs: 4_000 },
+      });
+      const rules = new Set(report.findings.map(({ rule }) => rule));
+      console.log(reportOf(report.findings, 3));
+      assert(
+        found.some((rule) => rules.has(rule)),
+        [...report.timeline, ...report.failures].join('\n'),
+      );
+    } finally {
+      await stage.stop();
+    }
+  });
+}
