@@ -66,11 +66,12 @@ if (others.length > 0) console.log(`\n${figuresText(others)}`);
 
 const day = new Date().toISOString().slice(0, 10);
 const pagePath = join(import.meta.dirname, '..', 'docs', 'benchmarks.md');
-const written = existsSync(pagePath) ? readFileSync(pagePath, 'utf8') : '';
-const peers = values.peers ? await measuredPeers() : peersSection(written);
+const peers = values.peers ? await measuredPeers() : undefined;
 if (!quick && (values.only === undefined || peersAlone)) {
+  const written = existsSync(pagePath) ? readFileSync(pagePath, 'utf8') : '# Benchmarks\n';
   const run = { goals, others, machine: machineLines(), day, seconds: seconds(), loadBefore };
-  writeFileSync(pagePath, withPeersSection(peersAlone ? written : reportText(run), peers));
+  const page = peersAlone ? written : reportText(run);
+  writeFileSync(pagePath, withPeersSection(page, peers ?? peersSection(written)));
 }
 
 async function measuredPeers(): Promise<string> {
