@@ -149,6 +149,21 @@ test('a gap that the service reported is a finding', () => {
   assert.deepEqual(rulesOf(history), ['gap']);
 });
 
+test('who was there all the time and is said to be gone is a finding; who was away a moment ago is none', () => {
+  const history = goodHistory(1);
+  history.comings.push({ session: bob.session, here: true, atMs: 1_000 });
+  history.toldGone.push({ watcher: ann.session, channel: room, session: bob.session, atMs: 9_000 });
+  const found = findings(history, 5_000);
+  assert.deepEqual(
+    found.map(({ rule, session }) => [rule, session]),
+    [['presence', bob.session]],
+  );
+  history.comings.push({ session: bob.session, here: false, atMs: 3_000 });
+  assert.deepEqual(findings(history, 5_000), [], 'it is away');
+  history.comings.push({ session: bob.session, here: true, atMs: 5_000 });
+  assert.deepEqual(findings(history, 5_000), [], 'the grace of that absence is not over');
+});
+
 test('whatever single receipt is taken out, doubled or swapped with its neighbour, it is found', () => {
   const at = fc.nat({ max: 18 });
   fc.assert(
