@@ -53,7 +53,7 @@ export const centrifugoWithRedis: Peer = {
     identity,
     acknowledgement: 'when Redis has it in the history of the channel',
     durability:
-      'Redis keeps it 30 s, in memory and in a file synced each second; who comes back gets what he missed',
+      'Redis keeps it 30 s, in memory and in a file synced each second; who comes back, to whichever node, gets what he missed',
     order: 'of one channel, with positions; a repeat arrives twice',
   },
   start: () => startedWithRedis(),

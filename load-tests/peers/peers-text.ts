@@ -6,7 +6,15 @@
 
 import { spreadText, tableText } from '../bench/figure.ts';
 import { ratios, spreadOf } from '../bench/spread.ts';
+import { centrifugoInMemory, centrifugoWithRedis } from './centrifugo.ts';
 import type { Compared } from './comparison.ts';
+import type { Peer } from './peer.ts';
+import { snowshedFleet, snowshedInOne } from './snowshed.ts';
+
+const likes: readonly (readonly [ours: Peer, theirs: Peer])[] = [
+  [snowshedInOne, centrifugoInMemory],
+  [snowshedFleet, centrifugoWithRedis],
+];
 
 export interface PeersRun {
   /** The yardstick comes first. */
@@ -44,14 +52,18 @@ exchange: a client sends 200 bytes to one other client over WebSocket, on loopba
 
 ${costsTable(compared)}
 
+Like with like, ours by theirs (below 1 ours takes less):
+
+${likeWithLikeTable(compared)}
+
 What each of them does for that, and what it does not:
 
 ${doesTable(compared)}
 
-Read the second table before the first: a relay that knows nobody, keeps nothing and answers nothing is cheaper than
-one that does, and ours costs more per frame than a bare relay for the same reason. Compare like with like: *one process* with
-Centrifugo's memory engine, with the difference that ours keeps the frame for who comes back; *two gateways* with
-Centrifugo on two nodes with Redis. There every other client is on the other node, so that no frame stays in one process.
+Read this table before the first: a relay that knows nobody, keeps nothing and answers nothing is cheaper than one that
+does. What comes nearest is *one process* and Centrifugo's memory engine, with the difference that ours keeps the frame
+for who comes back; and *two gateways* and Centrifugo on two nodes with Redis, with the difference that ours stores a repeat
+once. There every other client is on the other node, so that no frame stays in one process.
 
 - *Idle connection*: growth of the memory that is the processes' own (of PSS what is anonymous; sockets in the kernel are
   not in it), by ${connections} connections after the first thousand, all servers and the bus or Redis together, after
@@ -63,10 +75,12 @@ Centrifugo on two nodes with Redis. There every other client is on the other nod
 - *Delivery*: from the write of one client to the read of the other, median, at ${framesPerSecond} frames a second.
 - ${rounds} rounds, of which the table has the median, the least and the greatest. Connections are measured on servers freshly
   started, peer after peer in each round; frames with all of them up, in turns. Ratios are taken within a round.
-- Redis and NATS run alone, without replicas. Both write to a file and let the system sync it (Redis each second, NATS by its
-  default of two minutes), so that both lose nothing when a process dies, and may when the machine loses power.
+- Processes that wait for one another wait for a processor too: on a machine with other work the delivery through several
+  processes grows by more than their work. Processor times suffer less.
+- Redis and NATS run alone, without replicas. Both write to a file and sync it later (Redis each second, NATS by its
+  default after two minutes at most): what was not synced yet may be lost with the power of the machine.
 - Not compared: rooms, presence, many nodes, what happens when a node dies. Heartbeats are longer than the run for all;
-  compression is off for all.
+  no client offers compression.
 ${end}`;
 }
 
@@ -82,6 +96,18 @@ export function costsTable(compared: readonly Compared[]): string {
     spreadText(spreadOf(medianMs), 'ms'),
   ]);
   return tableText(header, rows);
+}
+
+/** Ours beside the peer that promises most nearly the same. */
+function likeWithLikeTable(compared: readonly Compared[]): string {
+  const rows = likes.map(([ours, theirs]) => {
+    const [one, other] = [ours, theirs].map((wanted) => compared.find(({ peer }) => peer === wanted)!);
+    const by = (which: 'bytes' | 'connectMicros' | 'frameMicros' | 'medianMs') =>
+      spreadText(spreadOf(ratios(one![which], other![which])), '×');
+    const names = `${ours.name}, by ${theirs.name}`;
+    return [names, by('bytes'), by('connectMicros'), by('frameMicros'), by('medianMs')];
+  });
+  return tableText(['ours by theirs', 'idle connection', 'connect', 'frame', 'delivery'], rows);
 }
 
 function doesTable(compared: readonly Compared[]): string {
