@@ -23,7 +23,7 @@ export interface PendingSend {
 
 interface OwedSend {
   readonly id: string;
-  readonly untilMs: number;
+  untilMs: number;
   readonly fault: FaultCode;
 }
 
@@ -101,8 +101,12 @@ export function givenBack(queue: SendQueue, fault: FaultCode, nowMs: number, owe
   return back;
 }
 
-/** A frame that was refused before it reached the queue (for its rate, say) is owed all the same. */
+/**
+ * A frame that was refused before it reached the queue (for its rate, say) is owed all the same. One that is refused
+ * again keeps its place for the time it is told now: the channel must not give it up before those sent after it.
+ */
 export function refusedBefore(queue: SendQueue, id: string, fault: FaultCode, untilMs: number): void {
-  if (queue.owed.length >= OWED_MAX || queue.owed.some((owed) => owed.id === id)) return;
-  queue.owed.push({ id, untilMs, fault });
+  const known = queue.owed.find((owed) => owed.id === id);
+  if (known !== undefined) known.untilMs = Math.max(known.untilMs, untilMs);
+  else if (queue.owed.length < OWED_MAX) queue.owed.push({ id, untilMs, fault });
 }
