@@ -46,7 +46,7 @@ for (let turn = 0; minutesPassed() < minutes; turn++) {
       });
       rounds.push(round);
       progress(round);
-      if (round.findings.length > 0) stage.fleet.show(60);
+      if (round.findings.length > 0) console.log(reportOf(round.findings));
     }
   } finally {
     await stage.stop();

@@ -112,8 +112,10 @@ export function createLastingSession(options: LastingOptions): LastingSession {
     url = first;
     const client = await openWebSocketClient(user, url);
     const line = lineOf(client);
+    abandoned.push(client);
     const welcome = await client.hello({ token: options.token, device });
     repeatMs = welcome.limits.repeatMs;
+    abandoned.pop();
     lines = [line];
     for (const room of rooms) {
       const reply = await client.request({ type: 'join', room }, 10_000);
@@ -126,7 +128,7 @@ export function createLastingSession(options: LastingOptions): LastingSession {
 
   /** Frames may come in one piece with it, so this does not wait for the next turn. */
   function welcomed({ session, device, cursors }: MessageOf<'welcome'>): void {
-    if (party !== undefined) return;
+    if (party !== undefined || ended) return;
     party = { session, user, device };
     for (const cursor of cursors) owed(cursor);
   }
@@ -315,6 +317,7 @@ export function createLastingSession(options: LastingOptions): LastingSession {
     leave() {
       ended = true;
       for (const { client } of lines) client.post({ type: 'bye' });
+      for (const client of abandoned) client.cut();
       if (party === undefined) return;
       for (const { position, channel } of cursors.values()) recorder.left(session.id, channel, position);
       recorder.here(session.id, false);
