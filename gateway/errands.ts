@@ -6,7 +6,7 @@
 
 import { type Appended, type Bus, BusUnavailable } from '#bus/seams.ts';
 import type { Clock } from '#runtime/clock.ts';
-import { labelledCounter } from '#runtime/labelled-counter.ts';
+import { labelledTally, tally } from '#runtime/tally.ts';
 import { type Channel, partitionOf } from '#wire/channels.ts';
 import { volatileSubject } from '#wire/subjects.ts';
 import type { FlowRecord } from './flow-record.ts';
@@ -27,9 +27,13 @@ export interface ErrandDeps {
 
 /** An append that got no answer is repeated after so long. */
 const AGAIN_MS = 200;
+/** Of so many appends the time of one is measured, as a histogram costs more than the rest of an answer. */
+const APPEND_SAMPLE = 16;
 
 export function createErrands({ bus, clock, metrics, iceServers, routers, retryAfterMs, feed }: ErrandDeps) {
-  const appends = labelledCounter(metrics.appended, 'outcome');
+  const appends = labelledTally(metrics.appended, 'outcome');
+  const published = tally(metrics.published);
+  let appended = 0;
 
   function append(record: FlowRecord, effect: Extract<SessionEffect, { kind: 'append' }>): void {
     const { channel, id, messageId, data, ttlMs } = effect;
@@ -37,16 +41,17 @@ export function createErrands({ bus, clock, metrics, iceServers, routers, retryA
     const startMs = clock.monotonicMs();
     const answered = (outcome: Appended): void => {
       appends.inc(outcome.kind);
-      if (outcome.kind === 'stored') metrics.appendSeconds.observe((clock.monotonicMs() - startMs) / 1000);
+      if (outcome.kind === 'stored' && ++appended % APPEND_SAMPLE === 0)
+        metrics.appendSeconds.observe((clock.monotonicMs() - startMs) / 1000);
       feed(record, { kind: 'appended', channel, id, outcome });
     };
-    const write = () => bus.log.append({ partition, channel, messageId, data, ttlMs }, answered);
-    if (effect.again) clock.after(AGAIN_MS, write);
-    else write();
+    const append = { partition, channel, messageId, data, ttlMs };
+    if (effect.again) clock.after(AGAIN_MS, () => bus.log.append(append, answered));
+    else bus.log.append(append, answered);
   }
 
   function publish({ channel, data }: Extract<SessionEffect, { kind: 'publish' }>): void {
-    metrics.published.inc();
+    published.inc();
     bus.post.publish(volatileSubject(partitionOf(channel, bus.log.partitions), channel), data);
   }
 

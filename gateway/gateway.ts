@@ -10,9 +10,9 @@
 
 import type { Bus } from '#bus/seams.ts';
 import type { Clock } from '#runtime/clock.ts';
-import { labelledCounter } from '#runtime/labelled-counter.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Random } from '#runtime/random.ts';
+import { labelledTally, tally } from '#runtime/tally.ts';
 import type { FaultCode } from '#wire/faults.ts';
 import type { Spread } from '#wire/messages.ts';
 import { createArrivals } from './arrivals.ts';
@@ -74,7 +74,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const spread: Spread = { gatewayMs: config.SPREAD_GATEWAY_MS, fleetMs: config.SPREAD_FLEET_MS };
   const traceparent = traceparents(deps.random);
   const flows = createFlowTable({ clock, config, metrics, sayClosing, ended });
-  const requests = labelledCounter(metrics.requests, 'op');
+  const requests = labelledTally(metrics.requests, 'op');
   /** Sessions that asked to be told of absent targets. */
   const askers = new Map<string, FlowRecord>();
   let sessionsOpen = 0;
@@ -102,7 +102,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       stalled: (sub) => routers.attachAgain(sub),
     },
     metrics: {
-      frames: metrics.frames,
+      frames: tally(metrics.frames),
       expired: metrics.expired,
       reads: metrics.reads,
       envelopeFaults: { inc: ({ error }) => metrics.nodeFaults.inc({ cause: error }) },

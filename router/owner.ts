@@ -75,7 +75,7 @@ export interface OwnerContext extends RouterDeps {
   lapse(partition: number): void;
 }
 
-/** Children of labelled metrics, kept because every frame counts in one of them. */
+/** Tallies of metrics, as every frame counts in one of them. */
 export interface FrameCounts {
   readonly logged: Count;
   readonly volatile: Count;

@@ -10,6 +10,7 @@
  */
 
 import type { Cancel } from '#runtime/clock.ts';
+import { tally } from '#runtime/tally.ts';
 import { routerSubject } from '#wire/subjects.ts';
 import { unregister } from './directory/directory.ts';
 import type { Now } from './directory/table.ts';
@@ -95,7 +96,7 @@ function initialState(deps: RouterDeps): RouterState {
       post: bus.post,
       router,
       mayDeliver: (partition, monotonicMs) => state.holder?.mayDeliver(partition, monotonicMs) === true,
-      counts: { messages: metrics.deliveries, dropped: metrics.deliveriesDropped },
+      counts: { messages: tally(metrics.deliveries), dropped: metrics.deliveriesDropped },
       due: () => flushSoon(state),
       monotonicMs: clock.monotonicMs,
     }),
@@ -115,13 +116,13 @@ function initialState(deps: RouterDeps): RouterState {
 
 function frameCounts({ metrics }: RouterDeps): FrameCounts {
   return {
-    logged: metrics.frames.labels({ kind: 'logged' }),
-    volatile: metrics.frames.labels({ kind: 'volatile' }),
-    forwarded: metrics.forwarded,
-    malformed: metrics.refused.labels({ reason: 'malformed' }),
-    version: metrics.refused.labels({ reason: 'version' }),
-    late: metrics.refused.labels({ reason: 'late' }),
-    expired: metrics.refused.labels({ reason: 'expired' }),
+    logged: tally(metrics.frames, { kind: 'logged' }),
+    volatile: tally(metrics.frames, { kind: 'volatile' }),
+    forwarded: tally(metrics.forwarded),
+    malformed: tally(metrics.refused, { reason: 'malformed' }),
+    version: tally(metrics.refused, { reason: 'version' }),
+    late: tally(metrics.refused, { reason: 'late' }),
+    expired: tally(metrics.refused, { reason: 'expired' }),
   };
 }
 
