@@ -63,7 +63,7 @@ test('[RECONNECT-2] the arithmetic of the published table', () => {
   // As docs/client-protocol.md shows it: W1 = 1 s, W2 = 10 s, each attempt fails after 50 ms.
   assert.deepEqual(rounded(attempts(spread, 0.5, 50, 5)), [500, 1_500, 4_500, 5_000, 7_604]);
   assert.deepEqual(rounded(attempts(spread, 0.1, 50, 5)), [100, 300, 900, 3_518, 6_153]);
-  assert.deepEqual(rounded(attempts(spread, 0.5, 50, 5, true)), [0, 375, 1_125, 3_824, 6_688]);
+  assert.deepEqual(rounded(attempts(spread, 0.5, 50, 5, true)), [0, 375, 1_125, 1_901, 2_514]);
 });
 
 test('[RECONNECT-3] one rank is drawn per loss, and windows only grow: nobody passes another', () => {
@@ -88,6 +88,11 @@ test('[RECONNECT-4] past the window of the fleet attempts lie 2.5 seconds apart,
         assert(list[i]! / list[i - 1]! >= 1.149);
       }
       assert(list.length > 5);
+      const inCall = attempts(spread, u, takesMs, 60, true).filter((atMs) => atMs > u * spread.fleetMs * 0.3);
+      for (let i = 1; i < inCall.length; i++) {
+        assert(inCall[i]! - inCall[i - 1]! >= 500 + takesMs);
+        assert(inCall[i]! / inCall[i - 1]! >= 1.149);
+      }
     }),
   );
 });
@@ -198,12 +203,26 @@ test('[RECONNECT-11] a first connect tries at once, then grows like every other'
   assert.deepEqual(at, [1_500, 4_500, 5_000, 7_604, 11_565]);
 });
 
+test('[RECONNECT-13] who is sent on to another gateway comes there at once, and its loss goes on as it was', () => {
+  fc.assert(
+    fc.property(windows, rank, fc.integer({ min: 0, max: 60_000 }), (told, u, waitedMs) => {
+      const trying = reconnect(lost(told, 100_000, u), { kind: 'due' }, 200_000, never);
+      const nowMs = 200_000 + waitedMs;
+      const sent = reconnect(trying, { kind: 'sentOn' }, nowMs, never);
+      assert.equal(attemptAtMs(sent), nowMs);
+      assert.deepEqual(sent.loss, trying.loss);
+      assert.equal(reconnect(sent, { kind: 'due' }, nowMs, never).phase, 'trying');
+    }),
+  );
+});
+
 test('[RECONNECT-12] events out of their phase change nothing', () => {
   const up = settled();
   for (const event of [
     { kind: 'due' },
     { kind: 'failed' },
     { kind: 'networkChanged' },
+    { kind: 'sentOn' },
     { kind: 'welcomed' },
   ] as const) {
     assert.equal(reconnect(up, event, 1, never), up);

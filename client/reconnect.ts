@@ -21,6 +21,7 @@ export interface Loss {
   readonly atMs: number;
   /** u, from (0, 1). */
   readonly rank: number;
+  readonly inCall: boolean;
   /** W. */
   readonly windowMs: number;
 }
@@ -41,6 +42,8 @@ export type ReconnectEvent =
   | { readonly kind: 'due' }
   /** The attempt ended before a welcome. `afterMs`: the service said not to come before that. */
   | { readonly kind: 'failed'; readonly afterMs?: number | undefined }
+  /** While it waited to be set up, the client was sent to another gateway: the loss goes on as it is. */
+  | { readonly kind: 'sentOn' }
   | { readonly kind: 'welcomed' }
   /** The flow ended after its welcome. `withinMs`: the service said over how long its clients come back. */
   | { readonly kind: 'lost'; readonly inCall: boolean; readonly withinMs?: number | undefined }
@@ -58,8 +61,8 @@ const WINDOW_MS_MIN = 250;
  * before it stops to listen, so it does not run dry meanwhile.
  */
 const BEYOND_FLEET_MS = 2_500;
-/** The same after a welcome: the service had room a moment ago. */
-const AFTER_WELCOME_MS = 500;
+/** The same after a welcome, since the service had room a moment ago, and for the few who are in a call. */
+const SOON_MS = 500;
 /** A welcome that lasted this long ends a loss. */
 export const STAYED_UP_MS = 10_000;
 /** Below this a rank would need too many windows to come forward. */
@@ -68,7 +71,11 @@ const RANK_MIN = 1e-4;
 /** A client that starts: its first attempt is at once. */
 export function started(spread: Windows, nowMs: number, draw: () => number): Reconnect {
   const windowMs = firstWindowMs(spread.gatewayMs);
-  return { phase: 'trying', spread, loss: { atMs: nowMs, rank: rankOf(draw(), false), windowMs } };
+  return {
+    phase: 'trying',
+    spread,
+    loss: { atMs: nowMs, rank: rankOf(draw(), false), inCall: false, windowMs },
+  };
 }
 
 /** @param draw asked once per loss. */
@@ -85,8 +92,10 @@ export function reconnect(
         ? { phase: 'trying', spread, loss }
         : state;
     case 'failed':
+      return state.phase === 'trying' ? retried(state, nowMs, event.afterMs, beyondFleetMs(state)) : state;
+    case 'sentOn':
       return state.phase === 'trying'
-        ? retried(state, nowMs, event.afterMs, Math.max(BEYOND_FLEET_MS, spread.fleetMs / 10))
+        ? { phase: 'waiting', spread, loss, attemptAtMs: nowMs, notBeforeMs: nowMs }
         : state;
     case 'welcomed':
       return state.phase === 'up' ? state : { phase: 'up', spread, loss, sinceMs: nowMs };
@@ -111,11 +120,12 @@ function lost(
   const stayedUp = nowMs - state.sinceMs >= STAYED_UP_MS;
   // Lost again at once, and not sent away: the loss goes on, with the rank it had, as if the attempt had failed.
   if (!stayedUp && (event.withinMs ?? 0) < WINDOW_MS_MIN) {
-    return retried(state, nowMs, undefined, AFTER_WELCOME_MS);
+    return retried(state, nowMs, undefined, SOON_MS);
   }
-  const rank = stayedUp ? rankOf(draw(), event.inCall) : state.loss.rank;
-  const firstMs = event.withinMs ?? (event.inCall ? 0 : spread.gatewayMs);
-  const loss = { atMs: nowMs, rank, windowMs: firstWindowMs(event.withinMs ?? spread.gatewayMs) };
+  const { inCall } = event;
+  const rank = stayedUp ? rankOf(draw(), inCall) : state.loss.rank;
+  const firstMs = event.withinMs ?? (inCall ? 0 : spread.gatewayMs);
+  const loss = { atMs: nowMs, rank, inCall, windowMs: firstWindowMs(event.withinMs ?? spread.gatewayMs) };
   return { phase: 'waiting', spread, loss, attemptAtMs: nowMs + rank * firstMs, notBeforeMs: nowMs };
 }
 
@@ -125,6 +135,10 @@ function retried(state: Reconnect, nowMs: number, afterMs: number | undefined, b
   const notBeforeMs = afterMs === undefined ? nowMs : nowMs + afterMs * (1 + loss.rank / 4);
   const attemptAtMs = Math.max(loss.atMs + loss.rank * windowMs, notBeforeMs);
   return { phase: 'waiting', spread, loss: { ...loss, windowMs }, attemptAtMs, notBeforeMs };
+}
+
+function beyondFleetMs({ spread, loss }: Reconnect): number {
+  return loss.inCall ? SOON_MS : Math.max(BEYOND_FLEET_MS, spread.fleetMs / 10);
 }
 
 /** The next window in which this rank still lies ahead. */
