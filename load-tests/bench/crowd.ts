@@ -17,6 +17,8 @@ export interface Crowd {
 }
 
 const OPENING_MS_MAX = 30_000;
+/** About as long as a `hello` with a resume token, and its welcome. */
+const ECHO_CHARS = 500;
 const WELCOME = '{"type":"welcome"';
 const WAIT = '{"type":"wait"';
 
@@ -26,6 +28,7 @@ export async function openCrowd(
 ): Promise<Crowd> {
   const crowd: Crowd = { from, lines: [], resumes: [] };
   const helloOf = hellos(greeting, from, crowds);
+  const echo = greeting.kind === 'yardstick' && greeting.echo === true;
   let next = 0;
   async function openInTurn(): Promise<void> {
     while (next < count) {
@@ -37,7 +40,7 @@ export async function openCrowd(
       else
         crowd.lines[index] =
           helloOf === undefined
-            ? await openedLine({ ...address, path: `/${name}` }, index)
+            ? await openedBare(address, index, name, echo)
             : await openedSession(address, index, helloOf(index), crowd.resumes);
     }
   }
@@ -79,6 +82,17 @@ function openedLine(address: Address, index: number): Promise<Line> {
   return new Promise((resolve, reject) => {
     openLine(address, index, unheard, (line) => (line instanceof Error ? reject(line) : resolve(line)));
   });
+}
+
+async function openedBare(address: Address, index: number, name: string, echo: boolean): Promise<Line> {
+  const line = await openedLine({ ...address, path: `/${name}` }, index);
+  if (!echo) return line;
+  await new Promise<void>((resolve) => {
+    line.heard = () => resolve();
+    line.socket.write(maskedText(`${name}${'x'.repeat(ECHO_CHARS)}`));
+  });
+  line.heard = unheard;
+  return line;
 }
 
 /** Resolves when the session is attached. */

@@ -31,6 +31,8 @@ export interface OpeningOptions {
 /** Microseconds on the processor per client. */
 interface Costs {
   readonly upgrade: number;
+  /** An upgrade and one message each way. */
+  readonly echo: number;
   readonly fresh: number;
   readonly freshAll: number;
   readonly resume: number;
@@ -62,6 +64,7 @@ function figuresOf(costs: readonly Costs[]): readonly Figure[] {
   return [
     by('resume with a sealed token, attached: gateway', 'resume', 1.6),
     by('fresh session with ES256, attached: gateway', 'fresh', 3),
+    by('upgrade of the yardstick and one message each way', 'echo'),
     by('resume with a sealed token: gateway, router and NATS', 'resumeAll'),
     by('fresh session with ES256: gateway, router and NATS', 'freshAll'),
     micros('bare upgrade: processor time', 'upgrade'),
@@ -114,12 +117,14 @@ async function measureRound(scene: Scene, round: number): Promise<Costs> {
   const idle = await spent(fleet.pids, gateway, () => pause(IDLE_MS));
   const tokens = Array.from({ length: clients }, (_, n) => tokenOf(nameOf(from + n)));
   const upgrade = await opening(scene, yardstick, { kind: 'yardstick' }, from, 'bare');
+  const echo = await opening(scene, yardstick, { kind: 'yardstick', echo: true }, from, 'echo');
   const fresh = await opening(scene, fleet, { kind: 'tokens', tokens }, from, 'fresh');
   const resume = await opening(scene, fleet, { kind: 'resume', crowd: 'fresh' }, from, 'resumed');
   const per = (which: 'all' | 'gateway', { ms, ...micros }: Spent) =>
     (micros[which] - (idle[which] / idle.ms) * ms) / clients;
   return {
     upgrade: upgrade.all / clients,
+    echo: echo.all / clients,
     fresh: per('gateway', fresh),
     freshAll: per('all', fresh),
     resume: per('gateway', resume),

@@ -7,8 +7,8 @@ import type { Address } from './line.ts';
 
 /** How the clients of a crowd present themselves. */
 export type Greeting =
-  /** They speak the yardstick's protocol: their name is the path. */
-  | { readonly kind: 'yardstick' }
+  /** They speak the yardstick's protocol: their name is the path. `echo`: each sends itself a message and waits for it. */
+  | { readonly kind: 'yardstick'; readonly echo?: true }
   /** Native sessions under tokens that the load process makes with the shared secret. */
   | { readonly kind: 'native'; readonly secret: string }
   /** Native sessions under these tokens, one each. */
