@@ -80,8 +80,10 @@ export function sendRefusedForNow(
   policy: SessionPolicy,
 ): SessionEffect[] {
   if (!frame.volatile) {
-    const owedMs = fault === 'UNDECIDED' ? policy.repeatMsMax - frame.ageMs : retryAfterMs + OWED_REFUSED_MS;
-    refusedBefore(queueOf(session, frame.to.channel), frame.id, fault, at.logMs + owedMs);
+    const repeatMs = policy.repeatMsMax - frame.ageMs;
+    const owedMs = fault === 'UNDECIDED' ? repeatMs : retryAfterMs + OWED_REFUSED_MS;
+    const queue = queueOf(session, frame.to.channel);
+    refusedBefore(queue, frame.id, fault, at.logMs + owedMs, at.logMs + repeatMs);
   }
   return refusal(frame.id, fault, retryAfterMs);
 }

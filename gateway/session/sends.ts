@@ -24,6 +24,8 @@ export interface PendingSend {
 interface OwedSend {
   readonly id: string;
   untilMs: number;
+  /** After this it may not be repeated, so it is not waited for. */
+  readonly endMs: number;
   readonly fault: FaultCode;
 }
 
@@ -62,7 +64,7 @@ export function offered(queue: SendQueue, send: PendingSend, nowMs: number): Off
   }
   const owed = firstOwed(queue, nowMs);
   if (owed !== undefined && owed.id !== send.id) {
-    refusedBefore(queue, send.id, owed.fault, owed.untilMs);
+    refusedBefore(queue, send.id, owed.fault, owed.untilMs, send.notAfter);
     return { kind: 'refused', fault: owed.fault };
   }
   if (owed !== undefined) queue.owed.shift();
@@ -94,8 +96,11 @@ export function settled(queue: SendQueue): PendingSend | undefined {
 export function givenBack(queue: SendQueue, fault: FaultCode, nowMs: number, owedMs: number): PendingSend[] {
   const back = queue.underWay === undefined ? queue.waiting : [queue.underWay, ...queue.waiting];
   queue.owed.unshift(
-    ...back.map((send) => ({ id: send.id, untilMs: Math.min(send.notAfter, nowMs + owedMs), fault })),
+    ...back.map(({ id, notAfter }) => {
+      return { id, untilMs: Math.min(notAfter, nowMs + owedMs), endMs: notAfter, fault };
+    }),
   );
+  waitForElders(queue);
   queue.underWay = undefined;
   queue.waiting = [];
   return back;
@@ -103,10 +108,29 @@ export function givenBack(queue: SendQueue, fault: FaultCode, nowMs: number, owe
 
 /**
  * A frame that was refused before it reached the queue (for its rate, say) is owed all the same. One that is refused
- * again keeps its place for the time it is told now: the channel must not give it up before those sent after it.
+ * again keeps its place for the time it is told now.
  */
-export function refusedBefore(queue: SendQueue, id: string, fault: FaultCode, untilMs: number): void {
+export function refusedBefore(
+  queue: SendQueue,
+  id: string,
+  fault: FaultCode,
+  untilMs: number,
+  endMs: number,
+): void {
   const known = queue.owed.find((owed) => owed.id === id);
-  if (known !== undefined) known.untilMs = Math.max(known.untilMs, untilMs);
-  else if (queue.owed.length < OWED_MAX) queue.owed.push({ id, untilMs, fault });
+  if (known !== undefined) known.untilMs = Math.max(known.untilMs, Math.min(untilMs, known.endMs));
+  else if (queue.owed.length < OWED_MAX) {
+    queue.owed.push({ id, untilMs: Math.min(untilMs, endMs), endMs, fault });
+  }
+  waitForElders(queue);
+}
+
+/** None is given up before those sent after it, while it may come: it would enter the log behind them. */
+function waitForElders({ owed }: SendQueue): void {
+  let untilMs = 0;
+  for (let i = owed.length - 1; i >= 0; i--) {
+    const elder = owed[i]!;
+    untilMs = Math.max(untilMs, elder.untilMs);
+    elder.untilMs = Math.min(untilMs, Math.max(elder.endMs, elder.untilMs));
+  }
 }
