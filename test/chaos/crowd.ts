@@ -55,8 +55,8 @@ export interface Crowd {
 export const seedDefault = Number(process.env['CHAOS_SEED'] ?? 20_261_001);
 
 const openAtOnce = 20;
-/** What a gateway's absence takes to be noticed, and what a takeover takes, come on top of the grace. */
-const noticedMs = 8_000;
+/** What an absence takes to be noticed, and what a takeover takes, come on top of the grace. */
+const noticedMs = 13_000;
 
 /** Opens all sessions, evenly over the gateways. */
 export async function gatherCrowd(options: CrowdOptions): Promise<Crowd> {

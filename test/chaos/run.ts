@@ -6,7 +6,7 @@
  */
 
 import { createSeededRandom, type Random } from '#runtime/random.ts';
-import type { Finding } from '../harness/checker.ts';
+import { type Finding, lifeOf } from '../harness/checker.ts';
 import { type Fleet, startFleet } from '../harness/fleet.ts';
 import { createHmacIssuer, type RotatingIssuer } from '../harness/tokens.ts';
 import { type Crowd, gatherCrowd } from './crowd.ts';
@@ -80,7 +80,7 @@ export async function startChaosFleet(
       ...issuer.env,
       PRESENCE_GRACE_MS: `${graceMs}`,
       GATEWAY_DRAIN_MS: '2000',
-      GATEWAY_IDLE_MS: '20000',
+      GATEWAY_IDLE_MS: '8000',
       // Small enough that a flood of seconds fills it.
       LOG_BYTES_MAX: `${logMegabytes * 1_048_576}`,
       GATEWAY_MESSAGES_PER_SECOND: '2000',
@@ -137,6 +137,8 @@ async function reported(
 ): Promise<ChaosReport> {
   const { waiting, ...tally } = await crowd.tally(settleMs);
   const failures = crowd.sessions.map((session) => session.failure()).filter((error) => error !== undefined);
+  const wronged = new Set(tally.findings.map(({ session }) => session));
+  const lives = [...wronged].slice(0, 5).map((id) => `${id}: ${lifeOf(crowd.recorder.history, id)}`);
   return {
     seed,
     ms,
@@ -147,7 +149,7 @@ async function reported(
       ...failures.map(String),
       ...(waiting > 0 ? [`${waiting} sends without an answer`] : []),
     ],
-    timeline: journal.lines,
+    timeline: [...journal.lines, ...lives],
   };
 }
 
@@ -159,7 +161,6 @@ interface Journal {
 }
 
 function createJournal(): Journal {
-  const startMs = performance.now();
   const counts: Partial<Record<FaultKind, number>> = {};
   const lines: string[] = [];
   return {
@@ -169,8 +170,8 @@ function createJournal(): Journal {
     note(kind, beganMs) {
       counts[kind] = (counts[kind] ?? 0) + 1;
       if (!(kind in processFaults)) return;
-      const [from, to] = [beganMs, performance.now()].map((atMs) => ((atMs - startMs) / 1_000).toFixed(1));
-      lines.push(`${from} s to ${to} s: ${kind}`);
+      const [from, to] = [beganMs, performance.now()].map((atMs) => Math.round(atMs));
+      lines.push(`${from} ms to ${to} ms: ${kind}`);
     },
   };
 }

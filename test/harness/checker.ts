@@ -51,6 +51,12 @@ export function findings(history: History, goneAfterMs?: number): readonly Findi
   ];
 }
 
+/** When a session was there and when not, for whoever looks into a finding. */
+export function lifeOf({ comings }: History, session: string): string {
+  const own = comings.filter((coming) => coming.session === session);
+  return own.map(({ here, atMs }) => `${here ? 'here' : 'away'} ${Math.round(atMs)}`).join(', ');
+}
+
 /** Findings as text, the first few in full; what an assertion prints. */
 export function reportOf(all: readonly Finding[], shownMax = 20): string {
   const counts = [...grouped(all, (finding) => finding.rule)].map(([rule, some]) => `${some.length} ${rule}`);
@@ -192,7 +198,8 @@ function lost(history: History, received: ReadonlyMap<string, readonly Receipt[]
       const position = frame.position as number;
       if (position <= owed.after || position > owed.until) continue;
       if (!isAddressed(frame, owed) || has.has(keyOf(channel, frame))) continue;
-      const text = `${frame.id}, number ${frame.number} of ${frame.session}, acknowledged at ${position}`;
+      const when = `at ${position} after ${Math.round(frame.acknowledgedMs)} ms`;
+      const text = `${frame.id}, number ${frame.number} of ${frame.session}, acknowledged ${when}`;
       found.push({ rule: 'lost', session, channel, text });
     }
   }

@@ -21,6 +21,8 @@ export interface SentFrame {
   readonly body: string;
   /** Where the `ack` says it lies; `undefined`: never acknowledged. */
   position: number | undefined;
+  /** When the `ack` came. */
+  acknowledgedMs: number;
 }
 
 /** From when on, and until when, a session is owed a channel: the positions in (after, until]. */
@@ -125,12 +127,14 @@ export function createRecorder(): Recorder {
         toSession: to.session,
         body: JSON.stringify(body),
         position: undefined,
+        acknowledgedMs: 0,
       };
       history.sent.push(frame);
       return frame;
     },
     acknowledged(frame, position) {
       frame.position = position;
+      frame.acknowledgedMs ||= performance.now();
       heads.set(frame.channel, Math.max(heads.get(frame.channel) ?? 0, position ?? 0));
     },
     owes(to, channel, epoch, after) {
