@@ -131,11 +131,11 @@ async function madeOrFound(state: State, settings: StreamSettings): Promise<Stre
     state.log.info({ event: 'bus.stream.made', stream: settings.name }, 'a stream of the bus was made');
     return (await infoOf(state, settings.name)) ?? made.answer;
   }
-  // Between the question and now another process may have made it.
-  const other =
-    made.error.err_code === apiCodes.streamNameInUse ? await infoOf(state, settings.name) : undefined;
+  if (made.error.err_code !== apiCodes.streamNameInUse) throw failure(settings.name, made.error);
+  // Between the question and now another process has made it, or is just about to: then it is asked for again.
+  const other = await infoOf(state, settings.name);
   if (other !== undefined) return other;
-  throw failure(settings.name, made.error);
+  throw new BusUnavailable(`stream ${settings.name}: another process is making it`);
 }
 
 function failure(stream: string, error: ApiError): Error {
