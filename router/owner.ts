@@ -10,7 +10,7 @@
 
 import type { LogEntry } from '#bus/seams.ts';
 import { type Channel, channelOfBusToken } from '#wire/channels.ts';
-import { decodeEnvelope, type EnvelopeHeader, isAlive, landedInTime } from '#wire/envelope.ts';
+import { decodeHeader, type EnvelopeHeader, isAlive, landedInTime } from '#wire/envelope.ts';
 import type { ControlEvent, FlowMode, Member } from '#wire/nodes.ts';
 import { channelTokenOf, volatileSubjectsOf } from '#wire/subjects.ts';
 import { expire } from './directory/detach.ts';
@@ -204,12 +204,11 @@ function soundHeader(
   data: Uint8Array,
 ): EnvelopeHeader | undefined {
   const { counts, bus } = owner.context;
-  const envelope = decodeEnvelope(data);
-  if (typeof envelope === 'string') {
-    (envelope === 'ENVELOPE_VERSION' ? counts.version : counts.malformed).inc();
+  const header = decodeHeader(data);
+  if (typeof header === 'string') {
+    (header === 'ENVELOPE_VERSION' ? counts.version : counts.malformed).inc();
     return undefined;
   }
-  const { header } = envelope;
   if (header.channel !== channel) counts.malformed.inc();
   else if (position > 0 && !landedInTime(header, storedAtMs)) counts.late.inc();
   else if (position > 0 && !isAlive(header, storedAtMs, bus.log.nowMs())) counts.expired.inc();

@@ -12,6 +12,7 @@
 
 import { type Channel, channelParts } from './channels.ts';
 import { NODE_VERSION } from './limits.ts';
+import { textOf } from './utf8.ts';
 
 /** Who sent a frame, stamped by the gateway out of the verified token. */
 export interface Sender {
@@ -62,6 +63,12 @@ export function encodeEnvelope(header: EnvelopeHeader, body: string | Uint8Array
   return Buffer.concat([head, body], head.length + body.length);
 }
 
+/** The header alone, for those who do not look at the body. */
+export function decodeHeader(bytes: Uint8Array): EnvelopeHeader | EnvelopeError {
+  const end = bytes.indexOf(LINE_FEED);
+  return end < 0 ? 'ENVELOPE_MALFORMED' : parsedHeader(bytes, end);
+}
+
 /** The envelope in these bytes; its body is a view of them, not a copy. */
 export function decodeEnvelope(bytes: Uint8Array): Envelope | EnvelopeError {
   const end = bytes.indexOf(LINE_FEED);
@@ -74,7 +81,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | EnvelopeError {
 function parsedHeader(bytes: Uint8Array, end: number): EnvelopeHeader | EnvelopeError {
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, end).toString('utf8'));
+    value = JSON.parse(textOf(bytes, 0, end));
   } catch {
     return 'ENVELOPE_MALFORMED';
   }

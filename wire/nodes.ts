@@ -14,6 +14,7 @@
 import type { Channel } from './channels.ts';
 import { NODE_VERSION } from './limits.ts';
 import { isDelivery } from './node-checks.ts';
+import { textOf } from './utf8.ts';
 
 /** How a new flow treats older flows of its session. */
 export type FlowMode = 'replace' | 'add';
@@ -215,7 +216,7 @@ export const ROUTER_LEASE_PREFIX = 'router.';
 export function decodeDelivery(bytes: Uint8Array): { delivery: Delivery; envelopes: Uint8Array } | undefined {
   const end = bytes.indexOf(10);
   if (end < 0) return undefined;
-  const delivery = decodeNodeMessage<Delivery>(bytes.subarray(0, end));
+  const delivery = decodeNodeMessage<Delivery>(bytes, end);
   if (delivery === undefined) return undefined;
   const envelopes = bytes.subarray(end + 1);
   // `>` alone would make a text of whatever stands there, which may be nested deeper than the stack holds.
@@ -249,11 +250,9 @@ export function encodeNodeMessage(
 }
 
 /** Beyond being an object nothing is checked here: `node-checks.ts` has the shapes. */
-export function decodeNodeMessage<Message>(bytes: Uint8Array): Message | undefined {
+export function decodeNodeMessage<Message>(bytes: Uint8Array, end?: number): Message | undefined {
   try {
-    const value: unknown = JSON.parse(
-      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'),
-    );
+    const value: unknown = JSON.parse(textOf(bytes, 0, end));
     return typeof value === 'object' && value !== null ? (value as Message) : undefined;
   } catch {
     return undefined;

@@ -30,6 +30,11 @@ export interface MemoryLog extends Log {
   close(): void;
 }
 
+interface Answer {
+  readonly answered: (outcome: Appended) => void;
+  readonly outcome: Appended;
+}
+
 interface Follower {
   readonly sink: FollowSink;
   readonly partition: number;
@@ -46,9 +51,8 @@ interface State {
   epoch: string;
   connected: boolean;
   scheduled: boolean;
-  /** Who waits for an answer, and in the same place of `outcomes` which. */
-  answers: ((outcome: Appended) => void)[];
-  outcomes: Appended[];
+  /** Answers that wait for the end of the turn. */
+  answers: Answer[];
   /** By partition. */
   readonly followers: readonly Set<Follower>[];
   readonly behind: Set<Follower>;
@@ -69,7 +73,6 @@ export function createMemoryLog(limits: StoreLimits, clock: Clock, random: Rando
     connected: true,
     scheduled: false,
     answers: [],
-    outcomes: [],
     followers: Array.from({ length: limits.partitions }, () => new Set<Follower>()),
     behind: new Set(),
   };
@@ -115,8 +118,10 @@ function appendAndAnswer(state: State, append: Append, answered: (outcome: Appen
   const followers = state.followers[append.partition];
   assert(followers !== undefined);
   const outcome = state.connected ? appendTo(state.store, state.limits, append, nowMs(state)) : undecided;
-  state.answers.push(answered);
-  state.outcomes.push(outcome);
+  const answer = { answered, outcome };
+  // An array that grows by `push` takes room for seventeen at once.
+  if (state.answers.length === 0) state.answers = [answer];
+  else state.answers.push(answer);
   if (outcome.kind === 'stored') for (const follower of followers) state.behind.add(follower);
   schedule(state);
 }
@@ -129,10 +134,9 @@ function schedule(state: State): void {
 
 function handOut(state: State): void {
   state.scheduled = false;
-  const { answers, outcomes } = state;
+  const { answers } = state;
   state.answers = [];
-  state.outcomes = [];
-  for (let i = 0; i < answers.length; i++) answers[i]!(outcomes[i]!);
+  for (const { answered, outcome } of answers) answered(outcome);
   if (!state.connected || state.behind.size === 0) return;
   const behind = [...state.behind];
   state.behind.clear();

@@ -102,6 +102,7 @@ export function appendTo(store: Store, limits: StoreLimits, append: Append, nowM
     if (row.entries.length - row.expired >= limits.channelFramesMax) return channelFull;
   }
   store.bytes += bytes;
+  if (known !== undefined) forget(store, append.messageId);
   return { kind: 'stored', position: put(store, limits, append, row, nowMs), duplicate: false };
 }
 
@@ -113,7 +114,6 @@ function put(store: Store, limits: StoreLimits, append: Append, row: Row, nowMs:
   partition.entries.push(entry);
   row.entries.push(entry);
   if (row.entries.length === 1) store.channels.set(append.channel, row);
-  forget(store, append.messageId);
   store.known.set(append.messageId, entry);
   const key = Math.floor(expiresAtMs / BUCKET_MS);
   const bucket = store.buckets.get(key);

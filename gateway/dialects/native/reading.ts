@@ -14,6 +14,7 @@ import { channelParts, isName } from '#wire/channels.ts';
 import type { FaultCode } from '#wire/faults.ts';
 import { CURSORS_MAX, ID_CHARS_MAX, NESTING_MAX } from '#wire/limits.ts';
 import { type ClientMessage, clientMessages } from '#wire/messages.ts';
+import { textOf } from '#wire/utf8.ts';
 import { isNestedDeeper } from './nesting.ts';
 
 /** What is wrong with a message. */
@@ -57,7 +58,7 @@ const validId = new RegExp(`^[A-Za-z0-9._~-]{1,${ID_CHARS_MAX}}$`);
 
 /** The message in these bytes, checked, or the mistake. Fields that no schema knows are left in. */
 export function readMessage(data: Uint8Array): ClientMessage | Mistake {
-  const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8');
+  const text = textOf(data);
   if (isNestedDeeper(text, NESTING_MAX)) return closing('TOO_DEEP');
   const value = parsed(text);
   if (value === undefined) return closing('MALFORMED');

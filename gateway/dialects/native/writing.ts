@@ -12,6 +12,7 @@ import type { Channel } from '#wire/channels.ts';
 import type { FaultCode } from '#wire/faults.ts';
 import type { Spread } from '#wire/messages.ts';
 import type { Member } from '#wire/nodes.ts';
+import { textOf } from '#wire/utf8.ts';
 import type { Answer, DeliveredFrame, DialectEvent, Welcome } from '../../seams.ts';
 
 type Of<Kind extends DialectEvent['kind']> = Extract<DialectEvent, { kind: Kind }>;
@@ -36,8 +37,11 @@ export function frameText(frame: DeliveredFrame): string {
     call: header.call,
     at: header.at,
   });
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  return `${surroundings.slice(0, -1)},"body":${isJson ? bytes.toString('utf8') : `"${bytes.toString('base64')}"`}}`;
+  return `${surroundings.slice(0, -1)},"body":${isJson ? textOf(body) : `"${base64Of(body)}"`}}`;
+}
+
+function base64Of(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }
 
 function narrowedTarget(device: string | undefined, session: string | undefined): object | undefined {
