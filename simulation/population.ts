@@ -1,0 +1,202 @@
+/**
+ * Population: a million clients in columns, and when each comes back.
+ *
+ * What a client of ours does next is asked of the SDK's own core: its state is put together from the columns,
+ * stepped, and taken apart again. The other timings are those of stock clients and of the law without a part.
+ */
+
+import { type Reconnect, reconnect, type Windows } from '#client/reconnect.ts';
+import type { ClientTiming } from './policies.ts';
+
+export const AWAY = 0;
+/** A gateway has accepted its connection. */
+export const SHAKING = 1;
+/** The handshake is done. */
+export const OPEN = 2;
+export const UP = 3;
+/** A newcomer that has not come yet. */
+export const ABSENT = 4;
+
+export interface Timing {
+  /** How long an attempt may last, in milliseconds. */
+  readonly patienceMs: number;
+  /** Whether it may last as long as it likes once it is open. */
+  readonly staysOnceOpen: boolean;
+}
+
+const timings: { readonly [name in ClientTiming]: Timing } = {
+  law: { patienceMs: 10_000, staysOnceOpen: true },
+  redrawn: { patienceMs: 10_000, staysOnceOpen: true },
+  withoutGrowth: { patienceMs: 10_000, staysOnceOpen: true },
+  socketIo: { patienceMs: 20_000, staysOnceOpen: false },
+  fixed: { patienceMs: 10_000, staysOnceOpen: false },
+  fullJitter: { patienceMs: 10_000, staysOnceOpen: false },
+};
+
+export const timingNames = Object.keys(timings) as ClientTiming[];
+
+/** @param patienceMs of the clients of ours, if it is not the usual. */
+export function timingOf(name: ClientTiming, patienceMs: number): Timing {
+  const timing = timings[name];
+  return timing.staysOnceOpen ? { ...timing, patienceMs } : timing;
+}
+
+export class Population {
+  readonly size: number;
+  readonly phase: Uint8Array;
+  /** An index into `timingNames`. */
+  readonly timing: Uint8Array;
+  readonly inCall: Uint8Array;
+  /** Comes with a token of the identity provider instead of a resume token. */
+  readonly fresh: Uint8Array;
+  /** Counts attempts, so that what was left of an earlier one is known for it. */
+  readonly serial: Uint16Array;
+  /** Attempts since the loss. */
+  readonly attempts: Uint16Array;
+  /** SYNs of this attempt that nobody answered. */
+  readonly syns: Uint8Array;
+  /** Where the client is, was, or is going. */
+  readonly gateway: Uint16Array;
+  /** Whether it was told which gateway to go to. */
+  readonly sent: Uint8Array;
+  readonly moved: Uint8Array;
+  readonly backAtMs: Float32Array;
+  readonly #lossAtMs: Float64Array;
+  readonly #rank: Float64Array;
+  readonly #windowMs: Float64Array;
+  readonly #upSinceMs: Float64Array;
+  readonly #spread: Uint16Array;
+  readonly #spreads: Windows[] = [];
+  readonly #draw: () => number;
+
+  constructor(size: number, draw: () => number) {
+    this.size = size;
+    this.phase = new Uint8Array(size);
+    this.timing = new Uint8Array(size);
+    this.inCall = new Uint8Array(size);
+    this.fresh = new Uint8Array(size);
+    this.serial = new Uint16Array(size);
+    this.attempts = new Uint16Array(size);
+    this.syns = new Uint8Array(size);
+    this.gateway = new Uint16Array(size);
+    this.sent = new Uint8Array(size);
+    this.moved = new Uint8Array(size);
+    this.backAtMs = new Float32Array(size);
+    this.#lossAtMs = new Float64Array(size);
+    this.#rank = new Float64Array(size);
+    this.#windowMs = new Float64Array(size);
+    this.#upSinceMs = new Float64Array(size).fill(Number.NEGATIVE_INFINITY);
+    this.#spread = new Uint16Array(size);
+    this.#draw = draw;
+  }
+
+  /** A number for what clients were told, to be kept with each. */
+  spreadNumber(spread: Windows): number {
+    return this.#spreads.push(spread) - 1;
+  }
+
+  welcomed(client: number, atMs: number): void {
+    this.phase[client] = UP;
+    this.#upSinceMs[client] = atMs;
+    this.backAtMs[client] = atMs;
+    this.moved[client] = 0;
+  }
+
+  /** A client that was up lost its flow, told the spread of that number; gives the time of its first attempt. */
+  lost(client: number, spread: number, nowMs: number): number {
+    this.#ended(client);
+    this.attempts[client] = 0;
+    this.#spread[client] = spread;
+    const stock = this.#stockWaitMs(client);
+    if (stock !== undefined) return nowMs + stock;
+    const before = { phase: 'up', sinceMs: this.#upSinceMs[client]!, ...this.#kept(client) } as const;
+    return this.#store(
+      client,
+      reconnect(before, { kind: 'lost', inCall: this.inCall[client] === 1 }, nowMs, this.#draw),
+    );
+  }
+
+  /** A client comes for the first time: at once. */
+  came(client: number, spread: number, nowMs: number): void {
+    this.phase[client] = AWAY;
+    this.#spread[client] = spread;
+    this.#lossAtMs[client] = nowMs;
+    this.#rank[client] = Math.max(this.#draw(), 1e-4);
+    this.#windowMs[client] = Math.max(this.#spreads[spread]!.gatewayMs, 250);
+  }
+
+  /** An attempt failed; gives the time of the next. */
+  failed(client: number, nowMs: number, afterMs: number | undefined): number {
+    this.#ended(client);
+    const stock = this.#stockWaitMs(client);
+    if (stock !== undefined) return nowMs + (afterMs ?? stock);
+    const kept = this.#kept(client);
+    const name = timingNames[this.timing[client]!];
+    if (name === 'withoutGrowth') return nowMs + kept.loss.rank * kept.spread.fleetMs;
+    const trying = { phase: 'trying', ...kept } as const;
+    if (name === 'redrawn') return this.#redrawn(client, trying, nowMs);
+    return this.#store(client, reconnect(trying, { kind: 'failed', afterMs }, nowMs, this.#draw));
+  }
+
+  /** A client that waited was sent to another gateway; gives the time of its attempt there. */
+  sentOn(client: number, gateway: number, afterMs: number, nowMs: number): number {
+    this.#ended(client);
+    this.gateway[client] = gateway;
+    this.sent[client] = 1;
+    this.moved[client] = 1;
+    const trying = { phase: 'trying', ...this.#kept(client) } as const;
+    return this.#store(client, reconnect(trying, { kind: 'sentOn', afterMs }, nowMs, this.#draw));
+  }
+
+  /** The window of the law for the last of all ranks, and anywhere in what is left of it. */
+  #redrawn(client: number, trying: Reconnect, nowMs: number): number {
+    const last = { ...trying, phase: 'trying', loss: { ...trying.loss, rank: 1 } } as const;
+    const endsMs = this.#store(client, reconnect(last, { kind: 'failed' }, nowMs, this.#draw));
+    this.#rank[client] = trying.loss.rank;
+    return nowMs + this.#draw() * (endsMs - nowMs);
+  }
+
+  #ended(client: number): void {
+    this.phase[client] = AWAY;
+    this.serial[client]! += 1;
+    this.syns[client] = 0;
+    this.sent[client] = 0;
+  }
+
+  #kept(client: number) {
+    return {
+      spread: this.#spreads[this.#spread[client]!]!,
+      loss: {
+        atMs: this.#lossAtMs[client]!,
+        rank: this.#rank[client]!,
+        inCall: this.inCall[client] === 1,
+        windowMs: this.#windowMs[client]!,
+      },
+    };
+  }
+
+  #store(client: number, state: Reconnect): number {
+    const { loss } = state;
+    this.#lossAtMs[client] = loss.atMs;
+    this.#rank[client] = loss.rank;
+    this.#windowMs[client] = loss.windowMs;
+    return state.phase === 'waiting' ? state.attemptAtMs : Number.NaN;
+  }
+
+  /** How long a client that is not ours waits before its next attempt. */
+  #stockWaitMs(client: number): number | undefined {
+    const failures = this.attempts[client]!;
+    switch (timingNames[this.timing[client]!]) {
+      case 'socketIo': {
+        const baseMs = 1_000 * 2 ** Math.min(failures, 8);
+        return Math.min(baseMs * (0.5 + this.#draw()), 5_000);
+      }
+      case 'fixed':
+        return 1_000 + 100 * this.#draw();
+      case 'fullJitter':
+        return this.#draw() * Math.min(1_000 * 2 ** Math.min(failures, 8), 30_000);
+      default:
+        return undefined;
+    }
+  }
+}
