@@ -128,7 +128,7 @@ export function left(door: Door, flow: number): void {
 export function nextTurn(door: Door, nowMs: number): Turn | undefined {
   const { handshakes, policy } = door;
   const ring = room.nextRing(door.room, creditsLeft(door.credits, nowMs) >= 1);
-  const call = ring !== undefined && (ring === door.room.rings[0] || ring === door.room.rings[1]);
+  const call = ring !== undefined && room.isOfCall(door.room, ring);
   door.bothWaited = false;
   if (call) return 'callSetUp';
   if (handshakes.call > 0 && door.open < policy.openMax) return 'callHandshake';

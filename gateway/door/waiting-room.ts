@@ -26,6 +26,9 @@ export const graceMs: { readonly [name in WaitingClass]: number } = {
   pretender: 30_000,
 };
 
+/** Of all rings the first, for those in a call. */
+const CALL_RINGS = 2;
+
 export interface WaitingRoom {
   /** Two per class: without and with the need of a credit. */
   readonly rings: readonly Ring[];
@@ -137,10 +140,10 @@ export function nextRing(room: WaitingRoom, hasCredit: boolean): Ring | undefine
   let nextDueMs = Number.POSITIVE_INFINITY;
   for (let i = 0; i < room.rings.length; i++) {
     const ring = room.rings[i]!;
+    if (i === CALL_RINGS && next !== undefined) return next;
     if (ring.length === 0 || (ring.needsCredit && !hasCredit)) continue;
     const dueMs = headDueMs(room, ring);
     if (dueMs === undefined) continue;
-    if (i < 2) return ring;
     if (dueMs < nextDueMs) {
       next = ring;
       nextDueMs = dueMs;
@@ -159,6 +162,11 @@ function headDueMs(room: WaitingRoom, ring: Ring): number | undefined {
     ring.length -= 1;
   }
   return undefined;
+}
+
+/** Whether this ring is one of those in a call. */
+export function isOfCall(room: WaitingRoom, ring: Ring): boolean {
+  return room.rings.indexOf(ring) < CALL_RINGS;
 }
 
 /** Takes the head of a ring that `nextRing` gave. */
@@ -180,7 +188,7 @@ export function inOrder(room: WaitingRoom): number[] {
     const mask = ring.flows.length - 1;
     for (let at = ring.first; at < ring.first + ring.length; at++) {
       const [flow, dueMs] = [ring.flows[at & mask]!, ring.dues[at & mask]!];
-      if (room.dues.get(flow) === dueMs) places.push({ flow, dueMs, call: i < 2 });
+      if (room.dues.get(flow) === dueMs) places.push({ flow, dueMs, call: i < CALL_RINGS });
     }
   });
   places.sort((a, b) => Number(b.call) - Number(a.call) || a.dueMs - b.dueMs);

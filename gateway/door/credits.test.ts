@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import {
+  type Allotment,
+  allotted,
+  CREDIT_WINDOW_MS,
+  creditsLeft,
+  creditsOf,
+  creditUsed,
+  ROUTER_SILENT_MS,
+} from './credits.ts';
+
+const ceiling = { perSecond: 1_000, gateways: 10 };
+
+function told(window: number, credits: number, term = 7): Allotment {
+  return { ...ceiling, term, window, credits };
+}
+
+/** Uses all there is at each of the times; gives when, and how many. */
+function usedAll(state: ReturnType<typeof creditsOf>, nowMs: number): number {
+  const left = creditsLeft(state, nowMs);
+  for (let i = 0; i < left; i++) creditUsed(state);
+  return left;
+}
+
+test('[CREDIT-1] whatever comes when, no window admits more than its credits', () => {
+  const news = fc.record({
+    passMs: fc.integer({ min: 0, max: 400 }),
+    credits: fc.nat(50),
+    skip: fc.integer({ min: -2, max: 3 }),
+  });
+  fc.assert(
+    fc.property(fc.array(news, { maxLength: 100 }), (all) => {
+      const state = creditsOf(ceiling, 0);
+      let [nowMs, window, most] = [0, 0, 25];
+      const usedOf = new Map<number, number>();
+      for (const { passMs, credits, skip } of all) {
+        nowMs += passMs;
+        window += skip;
+        allotted(state, told(window, credits), nowMs);
+        most = Math.max(most, credits);
+        const count = usedAll(state, nowMs);
+        usedOf.set(state.window, (usedOf.get(state.window) ?? 0) + count);
+        assert.equal(creditsLeft(state, nowMs), 0);
+      }
+      for (const count of usedOf.values()) assert(count <= most);
+      const sum = [...usedOf.values()].reduce((a, b) => a + b, 0);
+      // Windows of its own go on at 250 ms; news may begin one early.
+      assert(sum <= most * (nowMs / CREDIT_WINDOW_MS + all.length + 1));
+    }),
+  );
+});
+
+test('[CREDIT-2] news late, twice or out of order allow nothing twice', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 240 }), { minLength: 20, maxLength: 80 }), (delaysMs) => {
+      const state = creditsOf(ceiling, 0);
+      const news = delaysMs.flatMap((delayMs, window) => [
+        { atMs: window * CREDIT_WINDOW_MS + delayMs, window },
+        { atMs: window * CREDIT_WINDOW_MS + delayMs + 600, window },
+      ]);
+      news.sort((a, b) => a.atMs - b.atMs);
+      usedAll(state, 0);
+      let used = 0;
+      for (const { atMs, window } of news) {
+        allotted(state, told(window, 20), atMs);
+        used += usedAll(state, atMs);
+      }
+      // One window more than there were, for those that ran ahead of slow news.
+      assert(used <= 20 * (delaysMs.length + 4), `${used} of ${20 * delaysMs.length}`);
+      assert(used >= 20 * (delaysMs.length - 2), `${used} of ${20 * delaysMs.length}`);
+    }),
+  );
+});
+
+test('[CREDIT-3] without news the last ones count on; after 3 s it is an even part of the ceiling', () => {
+  const state = creditsOf(ceiling, 0);
+  allotted(state, told(1, 80), 10);
+  const perWindow: number[] = [];
+  for (let nowMs = 10; nowMs < 6_000; nowMs += CREDIT_WINDOW_MS) perWindow.push(usedAll(state, nowMs));
+  const turn = Math.floor(ROUTER_SILENT_MS / CREDIT_WINDOW_MS) + 1;
+  assert.deepEqual(perWindow.slice(0, turn), Array(turn).fill(80));
+  assert.deepEqual(perWindow.slice(turn), Array(perWindow.length - turn).fill(25));
+});
+
+test('[CREDIT-4] parts of a credit add up: over a minute the even part is used, and never more', () => {
+  fc.assert(
+    fc.property(
+      fc.double({ min: 0.1, max: 200, noNaN: true }),
+      fc.integer({ min: 1, max: 50 }),
+      (perSecond, gateways) => {
+        const state = creditsOf({ perSecond, gateways }, 0);
+        let used = 0;
+        for (let nowMs = 0; nowMs < 60_000; nowMs += 50) used += usedAll(state, nowMs);
+        const allowed = (60 * perSecond) / gateways;
+        assert(
+          used <= allowed + 1 && used >= allowed - 1 - perSecond / gateways / 4,
+          `${used} of ${allowed}`,
+        );
+      },
+    ),
+  );
+});
+
+test('[CREDIT-5] another router begins to count anew, and what was used stays used', () => {
+  const state = creditsOf(ceiling, 0);
+  allotted(state, told(500, 30), 0);
+  assert.equal(usedAll(state, 1), 30);
+  allotted(state, told(1, 30, 8), 2);
+  assert.equal(usedAll(state, 3), 0);
+  allotted(state, told(501, 30), 4);
+  assert.equal(state.term, 8);
+  allotted(state, told(2, 30, 8), 252);
+  assert.equal(usedAll(state, 253), 30);
+});
+
+test('[CREDIT-6] where nothing is shared, nothing is counted', () => {
+  assert.equal(creditsLeft(creditsOf(undefined, 0), 1e9), Number.POSITIVE_INFINITY);
+});

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { Load } from './loads.ts';
+import { changedByAQuarter, SPREAD_MS_MAX, type SpreadOf, spreads } from './spread.ts';
+
+function load(changes: Partial<Load> = {}): Load {
+  return {
+    ...{ connections: 50_000, setUpsPerSecond: 3_546, busyShare: 0 },
+    ...{ workMs: 0, needCredit: 0, movable: 0, url: undefined },
+    ...changes,
+  };
+}
+
+function fleet(count: number, changes: (i: number) => Partial<Load> = () => ({})): Map<string, Load> {
+  return new Map(Array.from({ length: count }, (_, i) => [`g${i}`, load(changes(i))]));
+}
+
+const loads = fc
+  .array(
+    fc.record({
+      connections: fc.nat(1_000_000),
+      setUpsPerSecond: fc.double({ min: 0, max: 50_000, noNaN: true }),
+      busyShare: fc.double({ min: 0, max: 1, noNaN: true }),
+      url: fc.option(fc.constantFrom('wss://a', 'wss://b'), { nil: undefined }),
+    }),
+    { minLength: 1, maxLength: 30 },
+  )
+  .map((all) => fleet(all.length, (i) => all[i]!));
+
+test('[SPREAD-1] the windows of the nominal fleet', () => {
+  const { gatewayMs, fleetMs } = spreads(fleet(20), 0).get('g7')!;
+  assert.equal(gatewayMs, Math.round(50_000_000 / (19 * 3_546)));
+  assert.equal(fleetMs, Math.round((0.7 * 1_000_000_000) / (20 * 3_546)));
+});
+
+test('[SPREAD-2] whatever is reported, no window exceeds its maximum, and all are whole and not negative', () => {
+  fc.assert(
+    fc.property(loads, fc.nat(10_000_000), (all, usual) => {
+      const told = spreads(all, usual);
+      assert.equal(told.size, all.size);
+      for (const { gatewayMs, fleetMs } of told.values()) {
+        for (const ms of [gatewayMs, fleetMs]) assert(Number.isInteger(ms) && ms >= 0 && ms <= SPREAD_MS_MAX);
+      }
+    }),
+  );
+});
+
+test('[SPREAD-3] half of the fleet lost is told the same as the whole: half the clients, half the rate', () => {
+  const [whole, half] = [spreads(fleet(20), 0).get('g0')!, spreads(fleet(10), 0).get('g0')!];
+  assert.equal(whole.fleetMs, half.fleetMs);
+});
+
+test('[SPREAD-4] the lost clients of one gateway ask no more of the others than they have to spare', () => {
+  fc.assert(
+    fc.property(loads, (all) => {
+      for (const [gateway, { gatewayMs }] of spreads(all, 0)) {
+        if (gatewayMs === SPREAD_MS_MAX || all.size === 1) continue;
+        let spare = 0;
+        for (const [other, { setUpsPerSecond, busyShare }] of all) {
+          if (other !== gateway) spare += setUpsPerSecond * Math.max(0.1, 1 - busyShare);
+        }
+        assert(all.get(gateway)!.connections <= (spare * (gatewayMs + 1)) / 1_000);
+      }
+    }),
+  );
+});
+
+test('[SPREAD-5] one gateway alone is the fleet', () => {
+  const { gatewayMs, fleetMs } = spreads(fleet(1), 0).get('g0')!;
+  assert.equal(gatewayMs, fleetMs);
+});
+
+test('[SPREAD-6] a fleet that fills up again is told the windows of the clients it usually has', () => {
+  const filling = spreads(
+    fleet(20, () => ({ connections: 100 })),
+    1_000_000,
+  );
+  assert.deepEqual(filling.get('g0'), spreads(fleet(20), 0).get('g0'));
+});
+
+test('[SPREAD-7] weights follow what gateways can spare, add up, and are told only where each has an address', () => {
+  const url = (i: number) => `wss://g${i}`;
+  const { gateways = [] } = spreads(
+    fleet(4, (i) => ({ url: url(i), setUpsPerSecond: 1_000 * (i + 1) })),
+    0,
+  ).get('g0')!;
+  assert.deepEqual(
+    gateways,
+    [0.1, 0.2, 0.3, 0.4].map((weight, i) => ({ url: url(i), weight })),
+  );
+  const without = fleet(4, (i) => (i === 2 ? {} : { url: url(i) }));
+  assert.equal(spreads(without, 0).get('g0')!.gateways, undefined);
+});
+
+test('[SPREAD-8] clients are told again when a window or a weight has changed by a quarter', () => {
+  const told: SpreadOf = { gatewayMs: 1_000, fleetMs: 10_000, gateways: [{ url: 'a', weight: 0.5 }] };
+  assert.equal(changedByAQuarter(told, told), false);
+  assert.equal(changedByAQuarter(told, { ...told, gatewayMs: 1_249 }), false);
+  assert.equal(changedByAQuarter(told, { ...told, gatewayMs: 1_250 }), true);
+  assert.equal(changedByAQuarter(told, { ...told, gatewayMs: 750 }), true);
+  assert.equal(changedByAQuarter(told, { ...told, fleetMs: 12_500 }), true);
+  assert.equal(changedByAQuarter(told, { ...told, gateways: [{ url: 'a', weight: 0.63 }] }), true);
+  assert.equal(changedByAQuarter(told, { ...told, gateways: [{ url: 'b', weight: 0.5 }] }), true);
+  assert.equal(changedByAQuarter(told, { gatewayMs: 1_000, fleetMs: 10_000 }), true);
+  // Windows of a few milliseconds are all the same.
+  assert.equal(changedByAQuarter({ gatewayMs: 10, fleetMs: 10 }, { gatewayMs: 50, fleetMs: 50 }), false);
+});
