@@ -42,8 +42,8 @@ export type ReconnectEvent =
   | { readonly kind: 'due' }
   /** The attempt ended before a welcome. `afterMs`: the service said not to come before that. */
   | { readonly kind: 'failed'; readonly afterMs?: number | undefined }
-  /** While it waited to be set up, the client was sent to another gateway: the loss goes on as it is. */
-  | { readonly kind: 'sentOn' }
+  /** While it waited to be set up, it was sent to another gateway, at a time of its own: the loss goes on as it is. */
+  | { readonly kind: 'sentOn'; readonly afterMs: number }
   | { readonly kind: 'welcomed' }
   /** The flow ended after its welcome. `withinMs`: the service said over how long its clients come back. */
   | { readonly kind: 'lost'; readonly inCall: boolean; readonly withinMs?: number | undefined }
@@ -94,9 +94,7 @@ export function reconnect(
     case 'failed':
       return state.phase === 'trying' ? retried(state, nowMs, event.afterMs, beyondFleetMs(state)) : state;
     case 'sentOn':
-      return state.phase === 'trying'
-        ? { phase: 'waiting', spread, loss, attemptAtMs: nowMs, notBeforeMs: nowMs }
-        : state;
+      return state.phase === 'trying' ? sentOn(state, nowMs + event.afterMs) : state;
     case 'welcomed':
       return state.phase === 'up' ? state : { phase: 'up', spread, loss, sinceMs: nowMs };
     case 'lost':
@@ -135,6 +133,10 @@ function retried(state: Reconnect, nowMs: number, afterMs: number | undefined, b
   const notBeforeMs = afterMs === undefined ? nowMs : nowMs + afterMs * (1 + loss.rank / 4);
   const attemptAtMs = Math.max(loss.atMs + loss.rank * windowMs, notBeforeMs);
   return { phase: 'waiting', spread, loss: { ...loss, windowMs }, attemptAtMs, notBeforeMs };
+}
+
+function sentOn({ spread, loss }: Reconnect, attemptAtMs: number): Reconnect {
+  return { phase: 'waiting', spread, loss, attemptAtMs, notBeforeMs: attemptAtMs };
 }
 
 function beyondFleetMs({ spread, loss }: Reconnect): number {
