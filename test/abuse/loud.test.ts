@@ -113,7 +113,7 @@ describe('who is loud, or deaf, costs itself alone', () => {
       const joins = Array.from({ length: 8 }, (_, i) =>
         json({ type: 'join', id: `j${i}`, room: `watched-${i}-${i}` }),
       );
-      const states = Array.from({ length: 150 }, (_, i) =>
+      const states = Array.from({ length: 400 }, (_, i) =>
         json({ type: 'presence.set', id: `s${i}`, state: { n: i, rest: 'x'.repeat(900) } }),
       );
       await pair.abused(async () => {
