@@ -38,11 +38,8 @@ for (let turn = 0; minutesPassed() < minutes; turn++) {
       const ms = Math.min(roundMs, (minutes - minutesPassed()) * 60_000);
       const size = { rooms: 40, membersPerRoom: 10, framesPerSecond: 0.9 };
       const round = await runChaos(stage, {
-        seed,
-        ms,
-        ...size,
-        faultMsMax: 20_000,
-        name: `r${rounds.length}-`,
+        ...{ seed, ms, ...size, name: `r${rounds.length}-` },
+        ...{ faultMsMax: 20_000, progress: say },
       });
       rounds.push(round);
       progress(round);
@@ -89,13 +86,14 @@ function minutesPassed(): number {
   return (performance.now() - startMs) / 60_000;
 }
 
+function say(line: string): void {
+  console.log(`${minutesPassed().toFixed(1)} of ${minutes} min: ${line}`);
+}
+
 function progress({ seed, acknowledged, faults, findings, failures }: ChaosReport): void {
   const hurt = Object.values(faults).reduce((all, count) => all + count, 0);
   const verdict = findings.length + failures.length === 0 ? 'clean' : 'WRONG';
-  console.log(
-    `${minutesPassed().toFixed(1)} of ${minutes} min: seed ${seed}, ${acknowledged} acknowledged, ` +
-      `${hurt} faults, ${findings.length} findings: ${verdict}`,
-  );
+  say(`seed ${seed}, ${acknowledged} acknowledged, ${hurt} faults, ${findings.length} findings: ${verdict}`);
 }
 
 function page(): string {

@@ -25,6 +25,8 @@ export interface ChaosOptions {
   readonly name?: string;
   /** Ends as soon as something is wrong, for runs in which something has to be. */
   readonly untilWrong?: boolean;
+  /** Told each ten seconds how far it is. */
+  progress?(line: string): void;
   /** How long everything outstanding is waited for at the end. */
   readonly settleMs?: number;
 }
@@ -54,6 +56,7 @@ export interface ChaosFleet {
 const graceMs = 2_000;
 const settleMsDefault = 45_000;
 const clientFaultMs = 120;
+const progressMs = 10_000;
 /** However the fleet was hurt, a client is back after this. */
 const comesBackMsMax = 20_000;
 const faultPauseMs = { min: 700, spread: 1_300 };
@@ -109,6 +112,14 @@ export async function runChaos(stage: ChaosFleet, options: ChaosOptions): Promis
     hurt: new Set(),
   };
   const journal = createJournal();
+  const startMs = performance.now();
+  const telling = setInterval(() => {
+    const passed = Math.round((performance.now() - startMs) / 1_000);
+    const { sent } = crowd.recorder.history;
+    const acknowledged = sent.reduce((count, frame) => count + Number(frame.position !== undefined), 0);
+    const now = [...journal.underWay].join(', ');
+    options.progress?.(`${passed} s, ${acknowledged} of ${sent.length} acknowledged; now: ${now}`);
+  }, progressMs);
   try {
     const endMs = performance.now() + ms;
     const over = () =>
@@ -126,6 +137,7 @@ export async function runChaos(stage: ChaosFleet, options: ChaosOptions): Promis
     await hurting;
     return await reported(crowd, journal, options);
   } finally {
+    clearInterval(telling);
     crowd.close();
   }
 }
@@ -157,6 +169,7 @@ interface Journal {
   readonly counts: Partial<Record<FaultKind, number>>;
   readonly lines: string[];
   readonly failures: string[];
+  readonly underWay: Set<FaultKind>;
   note(kind: FaultKind, beganMs: number): void;
 }
 
@@ -167,6 +180,7 @@ function createJournal(): Journal {
     counts,
     lines,
     failures: [],
+    underWay: new Set(),
     note(kind, beganMs) {
       counts[kind] = (counts[kind] ?? 0) + 1;
       if (!(kind in processFaults)) return;
@@ -229,7 +243,9 @@ async function hurtClients(
 
 async function begun(scene: Scene, kind: FaultKind, harm: Fault, journal: Journal): Promise<void> {
   const beganMs = performance.now();
+  journal.underWay.add(kind);
   if (await harm(scene)) journal.note(kind, beganMs);
+  journal.underWay.delete(kind);
 }
 
 function pause(ms: number): Promise<void> {

@@ -91,7 +91,7 @@ function misplaced(sent: readonly SentFrame[]): Finding[] {
     holders.set(place, frame);
     const before = last.get(`${session} ${channel}`);
     if (before !== undefined && (before.position as number) >= frame.position) {
-      const text = `number ${frame.number} at ${frame.position}, number ${before.number} at ${before.position}`;
+      const text = `number ${frame.number} at ${frame.position}, number ${before.number} at ${before.position}; ${frame.story.join(', ')}; before it: ${before.story.join(', ')}`;
       found.push({ rule: 'log-order', session, channel, text });
     }
     last.set(`${session} ${channel}`, frame);

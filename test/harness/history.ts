@@ -23,6 +23,8 @@ export interface SentFrame {
   position: number | undefined;
   /** When the `ack` came. */
   acknowledgedMs: number;
+  /** What became of it: when it went out again, and what was answered. */
+  readonly story: string[];
 }
 
 /** From when on, and until when, a session is owed a channel: the positions in (after, until]. */
@@ -128,6 +130,7 @@ export function createRecorder(): Recorder {
         body: JSON.stringify(body),
         position: undefined,
         acknowledgedMs: 0,
+        story: [],
       };
       history.sent.push(frame);
       return frame;

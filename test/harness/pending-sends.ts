@@ -66,6 +66,10 @@ export function createPendingSends({
     if (frame.position === undefined) unknown++;
   }
 
+  function tell({ frame }: Pending, what: string): void {
+    frame.story.push(`${Math.round(performance.now())} ${what}`);
+  }
+
   function repeat(which: (send: Pending) => boolean): void {
     for (const [id, send] of pending) {
       if (!which(send)) continue;
@@ -73,6 +77,7 @@ export function createPendingSends({
       if (ageMs >= repeatMs()) givenUp(id, send);
       else {
         send.refused = false;
+        tell(send, `again, ${ageMs} ms old`);
         post({ ...send.message, ageMs });
       }
     }
@@ -103,6 +108,7 @@ export function createPendingSends({
       const send = recent.shift();
       if (send === undefined || performance.now() - send.firstMs > repeatMs() - repeatMarginMs) return false;
       pending.set(send.message.id, send);
+      tell(send, 'once more');
       post({ ...send.message, ageMs: Math.round(performance.now() - send.firstMs) });
       return true;
     },
@@ -111,6 +117,7 @@ export function createPendingSends({
       if (send === undefined) return;
       pending.delete(id);
       const { frame } = send;
+      tell(send, `ack at ${position}`);
       if (frame.position !== undefined && frame.position !== position) {
         failed(
           new Error(
@@ -125,6 +132,7 @@ export function createPendingSends({
     refused({ id = '', fault, retryAfterMs = 100 }) {
       const send = pending.get(id);
       if (send === undefined) return;
+      tell(send, fault);
       refusals.set(fault, (refusals.get(fault) ?? 0) + 1);
       const retry = fault in faults ? faults[fault as FaultCode].retry : 'later';
       if (retry === 'never') {
