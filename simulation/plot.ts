@@ -16,8 +16,8 @@ export interface PlotOptions {
   readonly untilMs: number;
 }
 
-const WIDTH = 880;
-const PANEL = { left: 78, width: 770, height: 170, gap: 48, top: 84 } as const;
+const WIDTH = 900;
+const PANEL = { left: 78, width: 770, height: 170, gap: 48, top: 112 } as const;
 const colours = ['#0b6e4f', '#c1440e', '#6a4c93', '#3366aa', '#b08900', '#777777', '#aa3377'];
 /** Points of a curve; each is the mean of the bins it stands for. */
 const POINTS = 300;
@@ -51,7 +51,7 @@ export function plotted(lines: readonly Line[], options: PlotOptions): string {
 
 function legend(lines: readonly Line[]): string[] {
   return lines.map(({ title }, i) => {
-    const [x, y] = [PANEL.left + (i % 3) * 262, 44 + Math.floor(i / 3) * 18];
+    const [x, y] = [PANEL.left + (i % 3) * 275, 44 + Math.floor(i / 3) * 18];
     const mark = `<line x1="${x}" y1="${y - 4}" x2="${x + 22}" y2="${y - 4}" stroke="${colours[i]}" stroke-width="3"/>`;
     return `${mark}<text x="${x + 28}" y="${y}">${escaped(title)}</text>`;
   });

@@ -15,24 +15,19 @@ export interface Judged {
   readonly goal: string | undefined;
   /** Absent: it is reported only. */
   readonly met: boolean | undefined;
+  /** Whether it is no better than what was reached before, either. */
+  readonly worse: boolean;
 }
 
 export function judged(goal: Goal, figures: Figures): Judged {
   const value = goal.value(figures);
   const { title: figure, unit, atMost, atLeast } = goal;
-  if (atMost !== undefined) {
-    return { figure, unit, value, goal: `≤ ${atMost}`, met: value !== undefined && rounded(value) <= atMost };
-  }
-  if (atLeast !== undefined) {
-    return {
-      figure,
-      unit,
-      value,
-      goal: `≥ ${atLeast}`,
-      met: value !== undefined && rounded(value) >= atLeast,
-    };
-  }
-  return { figure, unit, value, goal: undefined, met: undefined };
+  const bound = atMost ?? atLeast;
+  if (bound === undefined) return { figure, unit, value, goal: undefined, met: undefined, worse: false };
+  const within = (limit: number) =>
+    value !== undefined && (atMost === undefined ? rounded(value) >= limit : rounded(value) <= limit);
+  const shown = `${atMost === undefined ? '≥' : '≤'} ${bound}`;
+  return { figure, unit, value, goal: shown, met: within(bound), worse: !within(goal.held ?? bound) };
 }
 
 export function casesTable(runs: readonly Run[], figuresOf: ReadonlyMap<string, Figures>): string {
@@ -99,6 +94,13 @@ export function shortfalls(runs: readonly Run[], figuresOf: ReadonlyMap<string, 
         const is = value === undefined ? 'never' : `${number(value)} ${unit}`.trim();
         return `${run.scenario.title}: ${figure} ${is}, goal ${goal}`;
       }),
+  );
+}
+
+/** Whether a figure has become worse than it was known to be. */
+export function hasRegressed(runs: readonly Run[], figuresOf: ReadonlyMap<string, Figures>): boolean {
+  return runs.some((run) =>
+    run.scenario.goals.some((goal) => judged(goal, figuresOf.get(keyOf(run))!).worse),
   );
 }
 

@@ -67,4 +67,6 @@ export interface Goal {
   readonly value: (figures: Figures) => number | undefined;
   readonly atMost?: number;
   readonly atLeast?: number;
+  /** What is reached of a goal that is not met; worse than this is a regression. */
+  readonly held?: number;
 }

@@ -60,7 +60,7 @@ class World {
     const lost = scenario.deadForGood === undefined ? clients : (clients * scenario.deadForGood) / gateways;
     const drainMs = (lost * eachMs) / left / (scenario.ceilingShare ?? 1);
     const events = Math.max(scenario.restarts?.toMs ?? 0, scenario.brownout?.toMs ?? 0);
-    this.#horizonMs = Math.ceil(PATIENCE * drainMs + 2 * events + 5_000 + scenario.awayMs);
+    this.#horizonMs = Math.ceil(PATIENCE * drainMs + 2 * events + 15_000 + scenario.awayMs);
     const perMs = ((scenario.newcomersPerMinute ?? 0) * clients) / 60_000;
     const newcomers = Math.floor(perMs * drainMs);
     for (let i = 0; i < newcomers; i++) this.#newcomers.push(clients + i, i / perMs);
