@@ -88,6 +88,9 @@ test('[RECONNECT-4] past the window of the fleet attempts lie 2.5 seconds apart,
         assert(list[i]! / list[i - 1]! >= 1.149);
       }
       assert(list.length > 5);
+      const wide = { gatewayMs: 1_000, fleetMs: 100_000 };
+      const far = attempts(wide, u, takesMs, 60).filter((atMs) => atMs > u * wide.fleetMs * 1.15);
+      for (let i = 1; i < far.length; i++) assert(far[i]! - far[i - 1]! >= 10_000);
       const inCall = attempts(spread, u, takesMs, 60, true).filter((atMs) => atMs > u * spread.fleetMs * 0.3);
       for (let i = 1; i < inCall.length; i++) {
         assert(inCall[i]! - inCall[i - 1]! >= 500 + takesMs);

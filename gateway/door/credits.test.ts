@@ -74,6 +74,15 @@ test('[CREDIT-2] news late, twice or out of order allow nothing twice', () => {
   );
 });
 
+test('[CREDIT-7] news that come after newer ones change nothing', () => {
+  const state = creditsOf(ceiling, 0);
+  allotted(state, told(5, 10), 0);
+  allotted(state, told(4, 40), 1);
+  allotted(state, told(5, 40), 2);
+  allotted(state, told(9, 40, 6), 3);
+  assert.equal(usedAll(state, 4), 10);
+});
+
 test('[CREDIT-3] without news the last ones count on; after 3 s it is an even part of the ceiling', () => {
   const state = creditsOf(ceiling, 0);
   allotted(state, told(1, 80), 10);

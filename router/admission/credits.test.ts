@@ -56,7 +56,7 @@ test('[DEAL-3] credits are whole, and each gateway gets its part of those who wa
         const sum = credits.reduce((a, b) => a + b, 0);
         const needed = waiting.reduce((a, b) => a + b, 0);
         assert(credits.every((one) => Number.isInteger(one) && one >= 0));
-        if (needed < sum) assert(credits.every((one, i) => one >= waiting[i]!));
+        if (needed <= sum) assert(credits.every((one, i) => one >= waiting[i]!));
         else assert(credits.every((one, i) => Math.abs(one - (sum * waiting[i]!) / needed) <= 1 + 1e-6));
       }
     }),
