@@ -40,6 +40,7 @@ export function plotted(lines: readonly Line[], options: PlotOptions): string {
   const height = PANEL.top + panels.length * (PANEL.height + PANEL.gap) + 10;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">`,
+    `<title>${escaped(options.title)}</title>`,
     `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
     `<text x="${PANEL.left}" y="22" font-size="15" font-weight="bold">${escaped(options.title)}</text>`,
     ...legend(lines),
