@@ -160,7 +160,15 @@ export const Spread = Type.Object(
     gatewayMs: Milliseconds,
     fleetMs: Milliseconds,
     gateways: Type.Optional(
-      Type.Array(Type.Object({ url: Type.String(), weight: Type.Number({ minimum: 0 }) })),
+      Type.Array(
+        Type.Object({
+          url: Type.String(),
+          weight: Type.Number({ minimum: 0 }),
+          priorityUrl: Type.Optional(
+            Type.String({ description: 'Where this gateway expects those in a call.' }),
+          ),
+        }),
+      ),
     ),
   },
   { description: 'Over how long clients come back after the loss of one gateway, or of the fleet.' },
@@ -195,6 +203,9 @@ export const Welcome = Type.Object({
   resume: Token,
   expiresAt: Type.Integer({ description: 'When the resume token expires; Unix milliseconds.' }),
   spread: Spread,
+  priorityUrl: Type.Optional(
+    Type.String({ description: 'Where a session in a call resumes; others are served last there.' }),
+  ),
   pingMs: Milliseconds,
   cursors: Type.Array(Cursor),
   limits: SessionLimits,
@@ -258,7 +269,16 @@ export const Presence = Type.Object({
   gone: Type.Array(PresentMember),
 });
 export const Unreachable = Type.Object({ type: Type.Literal('unreachable'), id: Id });
-export const RetryLater = Type.Object({ type: Type.Literal('retry'), afterMs: Milliseconds });
+export const RetryLater = Type.Object(
+  {
+    type: Type.Literal('retry'),
+    afterMs: Milliseconds,
+    url: Type.Optional(
+      Type.String({ description: 'A gateway with less to do: come there after `afterMs`, once.' }),
+    ),
+  },
+  { description: 'Before the flow closes: come back after `afterMs`.' },
+);
 export const ServerBye = Type.Object({
   type: Type.Literal('bye'),
   fault: Type.String(),

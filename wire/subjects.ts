@@ -5,8 +5,10 @@
  *     now.<partition>.<channel>   volatile frames
  *     gw.<gateway>                from routers to one gateway: deliveries
  *     rt.<router>.<verb>          from gateways to one router: attach, beat, presence
+ *     loads                       from gateways to all routers: how much each has to do
+ *     door.<gateway>              from the router that decides on admission to one gateway
  *
- * Subscriptions are O(gateways + partitions): a gateway has one, a router three and one per partition.
+ * Subscriptions are O(gateways + partitions): a gateway has two, a router four and one per partition.
  */
 
 import { busToken, type Channel } from './channels.ts';
@@ -41,3 +43,13 @@ export type RouterVerb = 'attach' | 'beat' | 'presence';
 export function routerSubject(router: string, verb: RouterVerb): string {
   return `rt.${router}.${verb}`;
 }
+
+/** Load reports. A report is for all routers, so that any of them can take over with what it has heard. */
+export const LOADS_SUBJECT = 'loads';
+
+export function doorSubject(gateway: string): string {
+  return `door.${gateway}`;
+}
+
+/** What all gateways are told about their doors. */
+export const DOORS_SUBJECT = 'door.>';
