@@ -34,6 +34,8 @@ export function createFlowTable({ clock, config, metrics, sayClosing, ended }: F
     meterPace(config.GATEWAY_ADDRESS_MESSAGES_PER_SECOND, config.GATEWAY_ADDRESS_MESSAGES_BURST),
   );
 
+  collectOutboxes(metrics, flows);
+
   /** What passes at the rate, and as much again that is refused. */
   const everything = meterPace(
     2 * config.GATEWAY_MESSAGES_PER_SECOND,
@@ -170,6 +172,23 @@ export function createFlowTable({ clock, config, metrics, sayClosing, ended }: F
     writable,
     wake,
   };
+}
+
+/** Summed up when the metrics are read: nothing is counted where frames go out. */
+function collectOutboxes(metrics: GatewayMetrics, flows: ReadonlyMap<number, FlowRecord>): void {
+  Object.assign(metrics.outboxBytes, {
+    collect() {
+      let sum = 0;
+      let largest = 0;
+      for (const { flow } of flows.values()) {
+        const bytes = flow.unsentBytes();
+        sum += bytes;
+        if (bytes > largest) largest = bytes;
+      }
+      metrics.outboxBytes.set(sum);
+      metrics.outboxLargestBytes.set(largest);
+    },
+  });
 }
 
 /** Faults after which a crowd comes back, and is spread. */

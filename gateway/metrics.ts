@@ -23,6 +23,16 @@ export function createGatewayMetrics(register: Registry) {
       registers,
     }),
     sessions: new Gauge({ name: 'gateway_sessions', help: 'Flows whose session is open now.', registers }),
+    outboxBytes: new Gauge({
+      name: 'gateway_outbox_bytes',
+      help: 'Bytes handed to flows that their clients have not taken yet, of all flows together, when the metric is read.',
+      registers,
+    }),
+    outboxLargestBytes: new Gauge({
+      name: 'gateway_outbox_largest_bytes',
+      help: 'The same of the flow that has most; past GATEWAY_OUTBOX_BYTES_MAX it is closed as SLOW_CONSUMER.',
+      registers,
+    }),
     opened: new Counter({
       name: 'gateway_sessions_opened_total',
       help: 'Sessions welcomed, fresh or resumed.',

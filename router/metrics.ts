@@ -20,6 +20,11 @@ function shareMetrics(registers: Registry[]) {
       help: 'Partitions this router owns now.',
       registers,
     }),
+    partitionsAll: new Gauge({
+      name: 'router_partitions',
+      help: 'Partitions of the deployment, whichever router owns them.',
+      registers,
+    }),
     routers: new Gauge({
       name: 'router_routers_live',
       help: 'Routers this one takes for alive, itself among them.',
@@ -93,6 +98,12 @@ function deliveryMetrics(registers: Registry[]) {
       name: 'router_frames_total',
       help: 'Frames looked up in the directory: from the log, or volatile.',
       labelNames: ['kind'] as const,
+      registers,
+    }),
+    lagSeconds: new Histogram({
+      name: 'router_log_lag_seconds',
+      help: 'From a frame stored in the log to this router handing it on, by the clock of the log; of one frame in 16.',
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30],
       registers,
     }),
     forwarded: new Counter({

@@ -92,6 +92,8 @@ interface Count {
 
 /** Nobody is called unreachable, and no list waits, past this time after a takeover. */
 export const SETTLING_MS = 3_000;
+/** One frame in so many tells how far behind the log it was handed on. */
+const LAG_SAMPLE = 16;
 /** Every gateway that lives has beaten by then. */
 const HEARING_MS = 1_500;
 
@@ -159,7 +161,12 @@ function forwardEntry(owner: Owner, { channel, position, storedAtMs, data }: Log
   owner.position = position;
   notePosition(owner.last, channel, position, owner.context.positionsMax());
   owner.context.counts.logged.inc();
+  if (position > owner.judged && position % LAG_SAMPLE === 0) observeLag(owner.context, storedAtMs);
   forward(owner, channel, position, storedAtMs, data);
+}
+
+function observeLag({ metrics, bus }: OwnerContext, storedAtMs: number): void {
+  metrics.lagSeconds.observe(Math.max(0, bus.log.nowMs() - storedAtMs) / 1000);
 }
 
 function forwardVolatile(owner: Owner, data: Uint8Array, subject: string): void {

@@ -219,6 +219,7 @@ function tick(state: RouterState): void {
       attachments += registration.attachments.size;
   }
   state.metrics.attachments.set(attachments);
+  state.metrics.partitionsAll.set(state.bus.log.partitions);
   state.metrics.gateways.set(state.gateways.size);
   state.metrics.routers.set(state.holder?.routersLive ?? 0);
 }
