@@ -117,7 +117,10 @@ export type Taken =
   /** No answer: it may or may not have been written. */
   | { readonly kind: 'undecided' };
 
-/** A small key-value store with compare-and-set. Keys are `[a-zA-Z0-9_.-]+`. */
+/**
+ * A small key-value store with compare-and-set. Keys are `[a-zA-Z0-9_.-]+`. There are two: leases, which may be lost and
+ * then are taken anew, and settings, which operators write and which outlive every process and server.
+ */
 export interface Leases {
   /** Writes if the key stands at `revision` (0: does not exist or was deleted). Never throws. */
   compareAndSet(key: string, value: Uint8Array, revision: number): Promise<Taken>;
@@ -158,6 +161,7 @@ export interface Bus {
   readonly log: Log;
   readonly post: Post;
   readonly leases: Leases;
+  readonly settings: Leases;
   readonly journal: Journal;
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /**
- * Memory bus: log, post, leases and journal within one process, for the one-process mode, tests and the
+ * Memory bus: log, post, leases, settings and journal within one process, for the one-process mode, tests and the
  * simulation. Nodes that share it talk to each other as over NATS; it ends with the process.
  */
 
@@ -50,15 +50,18 @@ export function createMemoryBus(
   const log = createMemoryLog(limits, clock, random);
   const post = createMemoryPost(limits.payloadBytesMax, clock);
   const leases = createMemoryLeases(clock);
+  const settings = createMemoryLeases(clock);
   const journal = createMemoryJournal(limits.journalTtlMs, clock);
   return {
     log,
     post,
     leases,
+    settings,
     journal,
     setConnected(connected) {
       log.setConnected(connected);
       leases.setConnected(connected);
+      settings.setConnected(connected);
       journal.setConnected(connected);
       post.setConnected(connected);
     },

@@ -1,4 +1,4 @@
-/** NATS bus: log, post, leases and journal over one connection to NATS. */
+/** NATS bus: log, post, leases, settings and journal over one connection to NATS. */
 
 import type { Clock } from '#runtime/clock.ts';
 import type { Logger } from '#runtime/log.ts';
@@ -18,7 +18,14 @@ import { createLogClock, heedSample } from './log-clock.ts';
 import { createNatsPost } from './post.ts';
 import { createReads } from './reads.ts';
 import { createRequests } from './requests.ts';
-import { journalStream, leasesStream, logStreams } from './stream-settings.ts';
+import {
+  journalStream,
+  LEASES_BUCKET,
+  leasesStream,
+  logStreams,
+  SETTINGS_BUCKET,
+  settingsStream,
+} from './stream-settings.ts';
 import { openStreams } from './streams.ts';
 
 export { BusMisconfigured } from './streams.ts';
@@ -48,7 +55,8 @@ export async function connectNatsBus(config: BusConfig, given: NatsBusDeps): Pro
   const api = createJetStreamApi(requests);
   const logClock = createLogClock();
   let followers: Followers | undefined;
-  const streams = await openStreams([...logStreams(config), leasesStream(config), journalStream(config)], {
+  const settings = [leasesStream(config), settingsStream(config), journalStream(config)];
+  const streams = await openStreams([...logStreams(config), ...settings], {
     ...deps,
     api,
     connection,
@@ -66,7 +74,8 @@ export async function connectNatsBus(config: BusConfig, given: NatsBusDeps): Pro
   return {
     log: createNatsLog(config, { ...deps, appends, followers: following, reads, streams, logClock }),
     post: createNatsPost(connection, requests, arrivals),
-    leases: createNatsLeases(requests, api, following),
+    leases: createNatsLeases(LEASES_BUCKET, requests, api, following),
+    settings: createNatsLeases(SETTINGS_BUCKET, requests, api, following),
     journal: createNatsJournal(requests, following),
     async close() {
       streams.close();

@@ -13,7 +13,7 @@ import { apiCodes, type JetStreamApi } from './api.ts';
 import type { EncodedHeaders } from './connection.ts';
 import type { Followers } from './follower.ts';
 import type { Requests } from './requests.ts';
-import { LEASES_BUCKET, LEASES_STREAM } from './stream-settings.ts';
+import { bucketStream, bucketSubjects } from './stream-settings.ts';
 
 type Sink = Parameters<Leases['watch']>[0];
 
@@ -23,17 +23,23 @@ interface PubAck {
 }
 
 const ANSWER_MS_MAX = 2_000;
-const SUBJECTS = `$KV.${LEASES_BUCKET}.`;
 const OPERATION = 'KV-Operation';
 const nothing = new Uint8Array(0);
 const lost: Taken = { kind: 'lost' };
 const undecided: Taken = { kind: 'undecided' };
 
-export function createNatsLeases(requests: Requests, api: JetStreamApi, followers: Followers): Leases {
+export function createNatsLeases(
+  bucket: string,
+  requests: Requests,
+  api: JetStreamApi,
+  followers: Followers,
+): Leases {
+  const stream = bucketStream(bucket);
+  const subjects = bucketSubjects(bucket);
   async function write(key: string, value: Uint8Array, revision: number, more: string): Promise<Taken> {
     const expected = `Nats-Expected-Last-Subject-Sequence:${revision}`;
     const headers = encoded(`NATS/1.0\r\n${expected}\r\n${more}\r\n`);
-    const answer = await requests.one(SUBJECTS + key, value, ANSWER_MS_MAX, headers);
+    const answer = await requests.one(subjects + key, value, ANSWER_MS_MAX, headers);
     const ack = JSON.parse(Buffer.from(answer).toString()) as PubAck;
     if (ack.error === undefined) return { kind: 'taken', revision: ack.seq };
     return isWrongRevision(ack.error) ? lost : undecided;
@@ -41,7 +47,7 @@ export function createNatsLeases(requests: Requests, api: JetStreamApi, follower
 
   /** The revision of the marker that stands where a key was deleted, if one does. */
   async function markerRevision(key: string): Promise<number | undefined> {
-    const outcome = await api.lastMessage(LEASES_STREAM, SUBJECTS + key);
+    const outcome = await api.lastMessage(stream, subjects + key);
     if (!outcome.ok) return undefined;
     const { hdrs, seq } = outcome.answer.message;
     return isMarker(Buffer.from(hdrs ?? '', 'base64').toString()) ? seq : undefined;
@@ -65,7 +71,7 @@ export function createNatsLeases(requests: Requests, api: JetStreamApi, follower
         return undecided;
       }
     },
-    watch: (sink) => watch(followers, sink),
+    watch: (sink) => watch(followers, bucket, sink),
   };
 }
 
@@ -85,7 +91,8 @@ function isMarker(headers: string): boolean {
  * Lists and then follows; after each interruption it lists again, and says of keys it misses that they are gone;
  * of all of them, where the bucket itself is another one.
  */
-function watch(followers: Followers, sink: Sink): Cancel {
+function watch(followers: Followers, bucket: string, sink: Sink): Cancel {
+  const subjects = bucketSubjects(bucket);
   let known = new Set<string>();
   /** Keys found since the consumer began; `undefined` once all have been. */
   let listed: Set<string> | undefined;
@@ -111,8 +118,8 @@ function watch(followers: Followers, sink: Sink): Cancel {
 
   function follow(): void {
     const followed = {
-      stream: LEASES_STREAM,
-      filter: `${SUBJECTS}>`,
+      stream: bucketStream(bucket),
+      filter: `${subjects}>`,
       from: 'last-per-subject',
       after: 0,
     } as const;
@@ -123,7 +130,7 @@ function watch(followers: Followers, sink: Sink): Cancel {
       message(message, { position }) {
         const operation = message.headers?.get(OPERATION) ?? '';
         const value = operation === 'DEL' || operation === 'PURGE' ? undefined : message.data;
-        heed(message.subject.slice(SUBJECTS.length), value, position);
+        heed(message.subject.slice(subjects.length), value, position);
       },
       caughtUp: listComplete,
       anew() {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { natsConfig } from '#test/contracts/nats-bus.ts';
-import { differences, journalStream, leasesStream, logStreams } from './stream-settings.ts';
+import { differences, journalStream, leasesStream, logStreams, settingsStream } from './stream-settings.ts';
 
 const config = natsConfig('nats://127.0.0.1:4222', { partitions: 10 }, { LOG_STREAMS: 3 });
 
@@ -17,7 +17,8 @@ test('every partition lies in one stream, and the streams share the bytes', () =
 });
 
 test('a stream made as asked has no differences, also where the server adds to it', () => {
-  for (const settings of [...logStreams(config), leasesStream(config), journalStream(config)]) {
+  const others = [leasesStream(config), settingsStream(config), journalStream(config)];
+  for (const settings of [...logStreams(config), ...others]) {
     assert.deepEqual(differences(settings, { ...made(settings), compression: 'none', sealed: false }), []);
   }
 });

@@ -18,7 +18,7 @@ export type StreamSettings = Partial<StreamConfig> & {
 };
 
 export const LEASES_BUCKET = 'snowshed-leases';
-export const LEASES_STREAM = `KV_${LEASES_BUCKET}`;
+export const SETTINGS_BUCKET = 'snowshed-settings';
 export const JOURNAL_STREAM = 'snowshed-revocations';
 export const JOURNAL_SUBJECT = 'snowshed.revocations';
 /** The key of the metadata that names one life of a stream. */
@@ -28,6 +28,7 @@ const NANOS = 1_000_000;
 /** So that what routers leave behind that never come back does not stay for ever; leases are renewed each second. */
 const LEASE_MS_MAX = 86_400_000;
 const LEASES_BYTES_MAX = 16_777_216;
+const SETTINGS_BYTES_MAX = 1_048_576;
 /** Some 300,000 revocations; past it the next one is refused. */
 const JOURNAL_BYTES_MAX = 67_108_864;
 /** Times to live are rounded up to whole seconds there, and one more so that none ends too soon. */
@@ -63,12 +64,39 @@ export function logStreams(config: BusConfig): readonly StreamSettings[] {
 export function leasesStream(config: BusConfig): StreamSettings {
   return {
     ...limitsOf(config),
-    name: LEASES_STREAM,
+    ...bucketOf(LEASES_BUCKET),
     description: 'Snowshed: who owns which partition',
-    subjects: [`$KV.${LEASES_BUCKET}.>`],
     storage: 'memory',
     max_age: LEASE_MS_MAX * NANOS,
     max_bytes: LEASES_BYTES_MAX,
+  };
+}
+
+/** What operators set while everything runs: on file and for ever. */
+export function settingsStream(config: BusConfig): StreamSettings {
+  return {
+    ...limitsOf(config),
+    ...bucketOf(SETTINGS_BUCKET),
+    description: 'Snowshed: limits that operators set',
+    storage: 'file',
+    max_bytes: SETTINGS_BYTES_MAX,
+  };
+}
+
+/** The stream of a key-value bucket. */
+export function bucketStream(bucket: string): string {
+  return `KV_${bucket}`;
+}
+
+/** The keys of a bucket are subjects under this. */
+export function bucketSubjects(bucket: string): string {
+  return `$KV.${bucket}.`;
+}
+
+function bucketOf(bucket: string): StreamSettings {
+  return {
+    name: bucketStream(bucket),
+    subjects: [`${bucketSubjects(bucket)}>`],
     max_msgs_per_subject: 1,
     discard: 'new',
     allow_rollup_hdrs: true,

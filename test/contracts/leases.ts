@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import type { Leases, Taken } from '#bus/seams.ts';
 import { type BusUnderTest, type OpenBus, settled, until } from './bus-under-test.ts';
 
-export function leasesContract(name: string, open: OpenBus): void {
+/** @param which the leases, or the settings, which are kept the same way. */
+export function leasesContract(name: string, open: OpenBus, which: 'leases' | 'settings' = 'leases'): void {
   function contract(what: string, run: (opened: BusUnderTest) => Promise<void>) {
     test(`${name}: ${what}`, async () => {
       const opened = await open();
@@ -18,7 +19,7 @@ export function leasesContract(name: string, open: OpenBus): void {
   }
 
   contract('a key is taken once, renewed by its revision, released and taken again', async (opened) => {
-    const { leases } = opened.bus;
+    const leases = opened.bus[which];
     const first = taken(await set(opened, leases, 'partition.1', 'a', 0));
     assert.deepEqual(await set(opened, leases, 'partition.1', 'b', 0), { kind: 'lost' });
     assert.deepEqual(await set(opened, leases, 'partition.1', 'b', first + 1_000), { kind: 'lost' });
@@ -35,7 +36,7 @@ export function leasesContract(name: string, open: OpenBus): void {
     let revision = 0;
     for (let round = 0; round < 10; round++) {
       const tries = others.flatMap((bus, n) =>
-        [0, 1].map((m) => bus.leases.compareAndSet('router.x', Buffer.from(`${round} ${n} ${m}`), revision)),
+        [0, 1].map((m) => bus[which].compareAndSet('router.x', Buffer.from(`${round} ${n} ${m}`), revision)),
       );
       const outcomes = await settled(opened, Promise.all(tries));
       const won = outcomes.filter(({ kind }) => kind === 'taken');
@@ -47,30 +48,30 @@ export function leasesContract(name: string, open: OpenBus): void {
 
   contract('a watch tells what there is, then every change', async (opened) => {
     const other = await opened.another();
-    const a = taken(await set(opened, other.leases, 'router.a', '1', 0));
-    const b = taken(await set(opened, other.leases, 'router.b', '1', 0));
-    taken(await settled(opened, other.leases.release('router.b', b)));
+    const a = taken(await set(opened, other[which], 'router.a', '1', 0));
+    const b = taken(await set(opened, other[which], 'router.b', '1', 0));
+    taken(await settled(opened, other[which].release('router.b', b)));
     const seen: string[] = [];
-    const cancel = opened.bus.leases.watch({
+    const cancel = opened.bus[which].watch({
       entry: ({ key, value, revision }) => seen.push(`${key}=${value && Buffer.from(value)}@${revision}`),
       ready: () => seen.push('ready'),
     });
     await until(opened, () => seen.includes('ready'), 'the list is complete');
     assert.deepEqual(seen, [`router.a=1@${a}`, 'ready']);
-    const a2 = taken(await set(opened, other.leases, 'router.a', '2', a));
-    const c = taken(await set(opened, opened.bus.leases, 'partition.7', 'x', 0));
-    const gone = taken(await settled(opened, other.leases.release('router.a', a2)));
+    const a2 = taken(await set(opened, other[which], 'router.a', '2', a));
+    const c = taken(await set(opened, opened.bus[which], 'partition.7', 'x', 0));
+    const gone = taken(await settled(opened, other[which].release('router.a', a2)));
     await until(opened, () => seen.length === 5, 'all changes have come');
     assert.deepEqual(seen.slice(2), [`router.a=2@${a2}`, `partition.7=x@${c}`, `router.a=undefined@${gone}`]);
     cancel();
-    await set(opened, other.leases, 'router.c', '1', 0);
+    await set(opened, other[which], 'router.c', '1', 0);
     await opened.pass(100);
     assert.equal(seen.length, 5);
   });
 
   contract('a watch of nothing is ready too', async (opened) => {
     let ready = 0;
-    opened.bus.leases.watch({ entry: () => assert.fail('there is none'), ready: () => ready++ });
+    opened.bus[which].watch({ entry: () => assert.fail('there is none'), ready: () => ready++ });
     await until(opened, () => ready === 1, 'it is ready');
   });
 }

@@ -18,4 +18,5 @@ const open: OpenBus = async (limits = {}) => {
 logContract('memory log', open);
 postContract('memory post', open);
 leasesContract('memory leases', open);
+leasesContract('memory settings', open, 'settings');
 journalContract('memory journal', open);

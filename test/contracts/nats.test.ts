@@ -35,4 +35,5 @@ const open: OpenBus = async (limits) => {
 logContract('NATS log', open);
 postContract('NATS post', open);
 leasesContract('NATS leases', open);
+leasesContract('NATS settings', open, 'settings');
 journalContract('NATS journal', open);

@@ -148,6 +148,11 @@ function busOf(handlers: ((data: Uint8Array, subject: string) => void)[]): Bus {
         return () => undefined;
       },
     },
+    settings: {
+      compareAndSet: async () => ({ kind: 'lost' }),
+      release: async () => ({ kind: 'lost' }),
+      watch: never,
+    },
     journal: { append: async () => 1, follow: never },
     close: async () => undefined,
   };
