@@ -121,7 +121,8 @@ export class DoorGateway implements SimulatedGateway {
       setUpsPerSecond: setUpsPerSecond(door),
       busyShare: 0,
       workMs: workMs(door),
-      needCredit: door.room.needCredit,
+      waiting: door.room.dues.size,
+      waitingFresh: door.room.needCredit,
       movable: addressed ? door.room.dues.size - door.room.settled.size : 0,
       url: addressed ? `wss://${core.number}.example` : undefined,
     };

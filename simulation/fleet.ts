@@ -7,11 +7,14 @@ import {
   type Admission,
   type AdmissionPolicy,
   CONSIDER_MS,
+  type Considered,
   considered,
   emptyAdmission,
+  LEARNING_MS,
   reported,
   type Told,
 } from '#router/admission/admission.ts';
+import type { Load } from '#router/admission/loads.ts';
 import type { Costs } from './costs.ts';
 import { DoorGateway } from './door-gateway.ts';
 import { type Arrival, Core, type GatewayEvents, type SimulatedGateway } from './gateway.ts';
@@ -21,6 +24,7 @@ import { QueueGateway } from './queue-gateway.ts';
 import type { Scenario } from './scenario.ts';
 
 const PATIENCE_SHARE = 0.45;
+const LISTEN_AGAIN_SHARE = 0.9;
 /** When the fleet was last considered before the loss. */
 const BEFORE_MS = -20_000;
 
@@ -60,8 +64,12 @@ export class Fleet {
     this.ceilingPerMs =
       ceilingShare === undefined ? Number.POSITIVE_INFINITY : (ceilingShare * allSpeeds) / eachMs;
     const ceilingPerSecond = ceilingShare === undefined ? undefined : 1_000 * this.ceilingPerMs;
-    this.#admissionPolicy = { ceilingPerSecond, setUpShare: cost.setUpMs / eachMs };
-    this.#admission = emptyAdmission(1, BEFORE_MS);
+    this.#admissionPolicy = {
+      ceilings: { fresh: ceilingPerSecond, all: undefined },
+      setUpShare: cost.setUpMs / eachMs,
+      spread: { msMin: 0, msMax: 600_000 },
+    };
+    this.#admission = emptyAdmission(1, BEFORE_MS - LEARNING_MS);
     this.untold = population.spreadNumber(spreadUntilTold);
     this.gateways = speeds.map((speed, number) => {
       const core = new Core(number, speed, cost, population, events, scenario);
@@ -80,6 +88,7 @@ export class Fleet {
       policy: {
         patienceMs: scenario.patienceMs,
         patienceShare: rules.closed === 'listensAlways' ? Number.POSITIVE_INFINITY : PATIENCE_SHARE,
+        listenAgainShare: LISTEN_AGAIN_SHARE,
         handshakeMs: cost.handshakeMs,
         setUpMs: cost.setUpMs,
         speed: speed * scenario.believed,
@@ -174,13 +183,16 @@ export class Fleet {
   }
 
   #consider(nowMs: number, sendOn: SendOn): void {
+    const loads = new Map<string, Load>();
     for (const gateway of this.gateways) {
-      if (!(gateway instanceof DoorGateway) || !gateway.core.alive) continue;
-      this.#admission = reported(this.#admission, `${gateway.core.number}`, gateway.load(), nowMs);
+      if (gateway instanceof DoorGateway && gateway.core.alive) {
+        loads.set(`${gateway.core.number}`, gateway.load());
+      }
     }
-    const [next, verdict] = considered(this.#admission, this.#admissionPolicy, nowMs);
+    const heard = reported(this.#admission, loads, nowMs);
+    const [next, verdict] = considered(heard, this.#admissionPolicy, nowMs);
     this.#admission = next;
-    for (const told of verdict.told) this.#tell(told, nowMs);
+    for (const told of verdict.told) this.#tell(told, verdict, nowMs);
     for (const { from, to, clients } of verdict.moves) {
       const giver = this.gateways[Number(from)];
       if (!(giver instanceof DoorGateway)) continue;
@@ -190,10 +202,12 @@ export class Fleet {
     }
   }
 
-  #tell({ gateway: number, credits, spread }: Told, nowMs: number): void {
+  #tell({ gateway: number, credits, spread }: Told, { term, window }: Considered, nowMs: number): void {
     const gateway = this.gateways[Number(number)];
     if (!(gateway instanceof DoorGateway)) return;
-    if (credits !== undefined) gateway.allotted(credits, nowMs);
+    if (credits?.fresh !== undefined) {
+      gateway.allotted({ ...credits.fresh, term, window, gateways: credits.gateways }, nowMs);
+    }
     if (spread === undefined) return;
     const windows: Windows = { gatewayMs: spread.gatewayMs, fleetMs: spread.fleetMs };
     gateway.spread = this.#population.spreadNumber(windows);

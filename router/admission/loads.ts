@@ -16,18 +16,32 @@ export interface Load {
   readonly busyShare: number;
   /** CPU that everything it accepted still costs, in milliseconds. */
   readonly workMs: number;
-  /** Clients that wait for a credit. */
-  readonly needCredit: number;
+  /** Clients that wait to be set up, and how many of them come with a token. */
+  readonly waiting: number;
+  readonly waitingFresh: number;
   /** Clients that wait and may be told to go to another gateway. */
   readonly movable: number;
   /** Where clients reach this gateway and no other, if there is such an address. */
   readonly url: string | undefined;
+  /** The same for those in a call. */
+  readonly priorityUrl?: string | undefined;
+  /** It goes away: it sets nobody up any more, and is not waited for. */
+  readonly leaving?: boolean;
+  /** What its clients were told last; `none`: nothing. Absent: it does not say. */
+  readonly spread?: SpreadStanding | 'none';
+}
+
+export interface SpreadStanding {
+  readonly gatewayMs: number;
+  readonly fleetMs: number;
+  /** How many gateways they know the weights of. */
+  readonly gateways?: number;
 }
 
 /** A gateway has the CPU for set-ups that signaling leaves it, and never none. */
 const SPARE_MIN = 0.1;
 
 /** How many clients a second a gateway can set up beside its other work. */
-export function spareSetUpsPerSecond({ setUpsPerSecond, busyShare }: Load): number {
-  return setUpsPerSecond * Math.max(SPARE_MIN, 1 - busyShare);
+export function spareSetUpsPerSecond({ setUpsPerSecond, busyShare, leaving }: Load): number {
+  return leaving === true ? 0 : setUpsPerSecond * Math.max(SPARE_MIN, 1 - busyShare);
 }

@@ -13,54 +13,88 @@
 
 import { type Load, spareSetUpsPerSecond } from './loads.ts';
 
+export interface Place {
+  readonly url: string;
+  readonly weight: number;
+  readonly priorityUrl?: string;
+}
+
 /** As `wire/messages.ts` tells it to clients. */
 export interface SpreadOf {
   readonly gatewayMs: number;
   readonly fleetMs: number;
-  readonly gateways?: readonly { readonly url: string; readonly weight: number }[];
+  readonly gateways?: readonly Place[];
+}
+
+/** What clients were told; of the weights perhaps only how many there were. */
+export interface ToldSpread extends Pick<SpreadOf, 'gatewayMs' | 'fleetMs'> {
+  readonly gateways?: readonly Place[] | number;
+}
+
+/** No client is told to stay away for longer, or to come back sooner, whatever was measured. */
+export interface SpreadBounds {
+  readonly msMin: number;
+  readonly msMax: number;
 }
 
 const FLEET_SHARE = 0.7;
-/** No client is told to stay away for longer, whatever was measured. */
-export const SPREAD_MS_MAX = 600_000;
+/** Every client is told them: so few that they fit into a packet or two. */
+export const PLACES_MAX = 32;
 
 /** @param connectionsUsual of the whole fleet; what counts where fewer are connected now. */
 export function spreads(
   loads: ReadonlyMap<string, Load>,
   connectionsUsual: number,
+  bounds: SpreadBounds,
 ): ReadonlyMap<string, SpreadOf> {
   const all = [...loads.values()];
   const connections = Math.max(
     connectionsUsual,
     sum(all, (load) => load.connections),
   );
-  const rate = sum(all, (load) => load.setUpsPerSecond);
+  const rate = sum(all, (load) => (load.leaving === true ? 0 : load.setUpsPerSecond));
   const spareOfAll = sum(all, spareSetUpsPerSecond);
-  const fleetMs = windowMs(FLEET_SHARE * connections, rate);
-  const gateways = weights(all, spareOfAll);
+  const fleetMs = windowMs(FLEET_SHARE * connections, rate, bounds);
+  const places = placesOf(all, spareOfAll);
   const told = new Map<string, SpreadOf>();
+  let turn = 0;
   for (const [gateway, load] of loads) {
+    const gateways = places && someOf(places, turn++);
     const spare = spareSetUpsPerSecond(load);
     const usual = spareOfAll > 0 ? (connectionsUsual * spare) / spareOfAll : 0;
     const alone = loads.size === 1;
-    const gatewayMs = alone ? fleetMs : windowMs(Math.max(load.connections, usual), spareOfAll - spare);
+    const gatewayMs = alone
+      ? fleetMs
+      : windowMs(Math.max(load.connections, usual), spareOfAll - spare, bounds);
     told.set(gateway, { gatewayMs, fleetMs, ...(gateways === undefined ? {} : { gateways }) });
   }
   return told;
 }
 
 /** Only where every gateway can be reached by itself: a part of them would get the clients of all. */
-function weights(all: readonly Load[], spareOfAll: number): SpreadOf['gateways'] {
+function placesOf(all: readonly Load[], spareOfAll: number): SpreadOf['gateways'] {
   if (spareOfAll <= 0) return undefined;
-  const places = all.map((load) => ({ url: load.url, weight: spareSetUpsPerSecond(load) / spareOfAll }));
-  return places.every((place): place is { url: string; weight: number } => place.url !== undefined)
-    ? places.map(({ url, weight }) => ({ url, weight: Math.round(weight * 1e4) / 1e4 }))
-    : undefined;
+  const places: Place[] = [];
+  for (const load of all) {
+    const { url, priorityUrl } = load;
+    if (url === undefined) return undefined;
+    const weight = Math.round((1e4 * spareSetUpsPerSecond(load)) / spareOfAll) / 1e4;
+    if (load.leaving !== true)
+      places.push({ url, weight, ...(priorityUrl === undefined ? {} : { priorityUrl }) });
+  }
+  return places.length > 0 ? places : undefined;
 }
 
-function windowMs(clients: number, perSecond: number): number {
-  if (clients <= 0) return 0;
-  return perSecond > 0 ? Math.min(Math.round((1_000 * clients) / perSecond), SPREAD_MS_MAX) : SPREAD_MS_MAX;
+/** Of a large fleet the clients of each gateway know others, so that together they know each as often. */
+function someOf(places: readonly Place[], turn: number): readonly Place[] {
+  if (places.length <= PLACES_MAX) return places;
+  return Array.from({ length: PLACES_MAX }, (_, i) => places[(turn + i) % places.length]!);
+}
+
+function windowMs(clients: number, perSecond: number, { msMin, msMax }: SpreadBounds): number {
+  if (clients <= 0) return msMin;
+  const drainMs = perSecond > 0 ? Math.round((1_000 * clients) / perSecond) : msMax;
+  return Math.min(Math.max(drainMs, msMin), msMax);
 }
 
 function sum(all: readonly Load[], of: (load: Load) => number): number {
@@ -73,18 +107,19 @@ const NEGLIGIBLE_MS = 50;
 const NEGLIGIBLE_WEIGHT = 0.005;
 
 /** Whether clients that were told `told` are to be told again. */
-export function changedByAQuarter(told: SpreadOf, now: SpreadOf): boolean {
+export function changedByAQuarter(told: ToldSpread, now: SpreadOf): boolean {
   return (
     farOff(told.gatewayMs, now.gatewayMs, NEGLIGIBLE_MS) ||
     farOff(told.fleetMs, now.fleetMs, NEGLIGIBLE_MS) ||
-    weightsFarOff(told.gateways ?? [], now.gateways ?? [])
+    weightsFarOff(told.gateways ?? 0, now.gateways ?? [])
   );
 }
 
 function weightsFarOff(
-  told: NonNullable<SpreadOf['gateways']>,
+  told: NonNullable<ToldSpread['gateways']>,
   now: NonNullable<SpreadOf['gateways']>,
 ): boolean {
+  if (typeof told === 'number') return told !== now.length;
   if (told.length !== now.length) return true;
   const before = new Map(told.map(({ url, weight }) => [url, weight]));
   return now.some(({ url, weight }) => {

@@ -9,7 +9,7 @@ const SET_UP_SHARE = 0.25;
 function load(changes: Partial<Load>): Load {
   return {
     ...{ connections: 0, setUpsPerSecond: 1_000, busyShare: 0 },
-    ...{ workMs: 0, needCredit: 0, movable: 0, url: undefined },
+    ...{ workMs: 0, waiting: 0, waitingFresh: 0, movable: 0, url: 'wss://g' },
     ...changes,
   };
 }
@@ -71,4 +71,20 @@ test('[TAKEOVER-3] the idlest takes from the fullest first', () => {
     { from: 'full', to: 'idle', clients: 500 },
     { from: 'full', to: 'idler', clients: 700 },
   ]);
+});
+
+test('[TAKEOVER-4] nobody is sent to a gateway that has no address of its own, or that goes away', () => {
+  const full = load({ workMs: 3_000, movable: 1_000 });
+  for (const idle of [load({ url: undefined }), load({ leaving: true }), load({ setUpsPerSecond: 0 })]) {
+    assert.deepEqual(
+      moves(
+        new Map([
+          ['full', full],
+          ['idle', idle],
+        ]),
+        SET_UP_SHARE,
+      ),
+      [],
+    );
+  }
 });

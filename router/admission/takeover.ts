@@ -23,7 +23,7 @@ const FILLED_MS = 800;
 
 /** @param setUpShare the part of a whole set-up that is left once a client is open. */
 export function moves(loads: ReadonlyMap<string, Load>, setUpShare: number): Move[] {
-  const takers = [...loads].filter(([, load]) => load.workMs < TAKES_BELOW_MS && load.setUpsPerSecond > 0);
+  const takers = [...loads].filter(([, load]) => mayTake(load));
   takers.sort(([, a], [, b]) => a.workMs - b.workMs);
   const givers = [...loads]
     .filter(([, load]) => load.workMs > GIVES_ABOVE_MS && load.movable > 0 && load.setUpsPerSecond > 0)
@@ -41,6 +41,11 @@ export function moves(loads: ReadonlyMap<string, Load>, setUpShare: number): Mov
     }
   }
   return planned;
+}
+
+/** Whoever is sent on needs an address to go to. */
+function mayTake({ workMs, setUpsPerSecond, url, leaving }: Load): boolean {
+  return workMs < TAKES_BELOW_MS && setUpsPerSecond > 0 && url !== undefined && leaving !== true;
 }
 
 function clientsToGive({ workMs, setUpsPerSecond, movable }: Load, setUpShare: number): number {
