@@ -14,10 +14,10 @@
 import type { PartitionLease } from '#wire/nodes.ts';
 
 /** Unchanged for this long, a lease is dead. */
-export const LEASE_MS = 3_000;
+export const LEASE_MS = 1_800;
 /** The owner stops this much earlier, so that clocks may run a tenth apart. */
-export const LEASE_MARGIN_MS = 300;
-export const RENEWAL_MS = 1_000;
+export const LEASE_MARGIN_MS = 180;
+export const RENEWAL_MS = 500;
 /** After a take that was lost or not answered. */
 export const RETRY_MS = 1_000;
 /** After a release that was lost to a renewal still on its way. */

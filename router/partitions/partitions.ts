@@ -1,7 +1,7 @@
 /**
  * Partitions: the share of one router; the leases of all partitions and of the routers, put together.
  *
- * Each router shows that it lives by a lease of its own under a random id, renewed each second. Who is
+ * Each router shows that it lives by a lease of its own under a random id, renewed each half second. Who is
  * alive is judged by the monotonic clock alone: a router whose lease's revision changed within `LEASE_MS`
  * of having been seen. From that follows whom each partition belongs to (`rendezvous.ts`), and from that
  * what each lease does next (`lease.ts`).
@@ -86,7 +86,7 @@ export type PartitionsEffect =
   | { readonly kind: 'bury'; readonly router: string; readonly expected: number };
 
 /** A tick is due this often. */
-export const TICK_MS = 250;
+export const TICK_MS = 100;
 /** A tick this late means that the process stood still, and heard nobody. */
 const STALL_MS = 1_000;
 /** The lease of a router dead for so long is removed by the others, lest one that joins takes it for alive. */
