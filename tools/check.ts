@@ -15,6 +15,7 @@ const commands = [
   ['biome', 'check', '--error-on-warnings'],
   ['tsc', '--project', 'tsconfig.json'],
   ...(browserCode ? [['tsc', '--project', 'tsconfig.browser.json']] : []),
+  ['tsc', '--project', 'load-tests/k6/tsconfig.json'],
   ['knip', '--no-progress'],
   ['node', 'tools/docs.ts', '--check'],
   ...(apis.length > 0 ? [['redocly', 'lint', ...apis]] : []),
