@@ -1,5 +1,5 @@
 /**
- * Documents: the pages of `docs/` that say what the code says, made from the code.
+ * Documents: the pages of `docs/` and the schema of the chart's values that say what the code says, made from the code.
  *
  * `node tools/docs.ts` (`npm run docs`) writes them; `--check` writes nothing and fails where one differs,
  * and is part of `npm run check`.
@@ -8,6 +8,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asyncApiText } from './docs/asyncapi.ts';
+import { chartDefaultsText, chartSchemaText } from './docs/chart-values.ts';
 import { configPage } from './docs/config.ts';
 import { faultsPage } from './docs/faults.ts';
 import { metricsPage } from './docs/metrics.ts';
@@ -20,6 +21,8 @@ const pages: Readonly<Record<string, () => string>> = {
   'docs/config.md': configPage,
   'docs/faults.md': faultsPage,
   'docs/metrics.md': metricsPage,
+  'helm/config-defaults.json': chartDefaultsText,
+  'helm/values.schema.json': () => chartSchemaText(root),
   'docs/spec/rules.md': () => rulesPage(root),
 };
 
