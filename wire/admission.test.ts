@@ -13,7 +13,7 @@ import {
 } from './admission.ts';
 import { NODE_VERSION } from './limits.ts';
 
-const count = fc.nat(1_000_000);
+const count = fc.oneof(fc.nat(1_000_000), fc.maxSafeNat());
 const rate = fc.double({ min: 0, max: 1e6, noNaN: true }).map((one) => Math.round(one * 10) / 10 + 0);
 const url = fc.constantFrom('https://g1.example.org', 'wss://g2.example.org:7600/door');
 const plain = { noNullPrototype: true };
@@ -80,8 +80,8 @@ const news: fc.Arbitrary<DoorNews> = fc.record(
     ),
     spread: fc.record(
       {
-        gatewayMs: count,
-        fleetMs: count,
+        gatewayMs: fc.nat(),
+        fleetMs: fc.nat(),
         gateways: fc.array(fc.record({ url, weight: fc.constantFrom(0, 0.5) }, plain), { maxLength: 3 }),
       },
       { noNullPrototype: true, requiredKeys: ['gatewayMs', 'fleetMs'] },
@@ -134,7 +134,7 @@ test('[LOAD-3] whatever bytes come are a sound message or refused, and never thr
 
 test('[LOAD-4] a report with one number out of its bounds is refused', () => {
   const numbers = ['connections', 'setUpsPerSecond', 'busyShare', 'workMs', 'movable', 'setUps'] as const;
-  const wrong = fc.constantFrom(-1, 1e13, Number.NaN, Number.POSITIVE_INFINITY, '7', null, [], {});
+  const wrong = fc.constantFrom(-1, 1e17, Number.NaN, Number.POSITIVE_INFINITY, '7', null, [], {});
   fc.assert(
     fc.property(report, fc.constantFrom(...numbers), wrong, (one, name, value) => {
       const forged = { ...one, [name]: value } as LoadReport;

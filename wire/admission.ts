@@ -21,7 +21,7 @@ const Version = Type.Integer({ minimum: 1 });
 /** As a subject names it. */
 const Gateway = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_~-]+$' });
 const Url = Type.String({ minLength: 1, maxLength: 512, pattern: '^(https?|wss?)://[^\\s]+$' });
-const Count = Type.Integer({ minimum: 0, maximum: 1e12 });
+const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const Rate = Type.Number({ minimum: 0, maximum: 1e9 });
 
 /** What a shared ceiling is asked for by: set-ups of those who come with a token, or all set-ups. */
@@ -68,6 +68,8 @@ const WaitingCounts = Type.Object({
   pretender: Count,
 });
 export type WaitingCounts = Static<typeof WaitingCounts>;
+/** As the waiting room serves them. */
+export const waitingClasses = Object.keys(WaitingCounts.properties) as readonly (keyof WaitingCounts)[];
 
 /** By the limit that was the cause; `fresh` and `all` for credits. */
 const LimitCounts = Type.Object({
