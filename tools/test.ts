@@ -3,7 +3,7 @@
  * machine to itself (`test/e2e`, `test/chaos`, `test/abuse`), with one summary at the end.
  *
  * `node tools/test.ts [--units] [PREFIX…]`: all, the units beside the code alone, or the files whose
- * path begins so. It fetches nats-server first and asks for a Chromium where one is going to be needed.
+ * path begins so. What builds large programs of others (`test/cluster`, `test/load`) runs only when named. It fetches nats-server first and asks for a Chromium where one is going to be needed.
  */
 
 import { globSync } from 'node:fs';
@@ -51,12 +51,17 @@ reporter.pipe(process.stdout);
 for await (const event of events(stages)) reporter.write(event);
 reporter.end();
 
+/** They need programs that take minutes to build. */
+function runsOnDemand(file: string): boolean {
+  return ['test/cluster/', 'test/load/'].some((folder) => file.startsWith(folder));
+}
+
 /** Units first, so that what is broken in the small is read before what is broken at large. */
 function testFiles(): readonly string[] {
   const exclude = ['node_modules/**', '.tools/**', '.cache/**', ...(values.units ? ['test/**'] : [])];
   const found = globSync('**/*.test.ts', { cwd: root, exclude });
-  const wanted = found.filter(
-    (file) => positionals.length === 0 || positionals.some((p) => file.startsWith(p)),
+  const wanted = found.filter((file) =>
+    positionals.length === 0 ? !runsOnDemand(file) : positionals.some((p) => file.startsWith(p)),
   );
   return wanted.sort(
     (a, b) => Number(a.startsWith('test/')) - Number(b.startsWith('test/')) || (a < b ? -1 : 1),
@@ -64,7 +69,9 @@ function testFiles(): readonly string[] {
 }
 
 function needsTheMachine(file: string): boolean {
-  return ['test/e2e/', 'test/chaos/', 'test/abuse/'].some((folder) => file.startsWith(folder));
+  return ['test/e2e/', 'test/chaos/', 'test/abuse/', 'test/cluster/', 'test/load/'].some((folder) =>
+    file.startsWith(folder),
+  );
 }
 
 /** The events of all stages as if they were one run: the counts that end each stage are added up. */

@@ -28,6 +28,7 @@ export const options = {
     ...promises,
     snowshed_frames_delivered: ['count>0'],
     snowshed_frames_refused: ['count==0'],
+    snowshed_away_ms: [`max<${amount('AWAY_MAX_MS', 60_000)}`],
     snowshed_delivery_ms: [`p(95)<${amount('DELIVERY_P95_MS', 1_000)}`],
   },
 };

@@ -132,7 +132,8 @@ export function openSession(who: Identity, events: SessionEvents, url: () => str
     for (const { message: again, sentMs } of unanswered.values())
       say({ ...again, ageMs: Date.now() - sentMs });
     beat();
-    events.welcomed?.(welcomes++);
+    const before = welcomes++;
+    events.welcomed?.(before);
   }
 
   function received(frame: ReceivedFrame): void {

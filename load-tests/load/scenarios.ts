@@ -59,7 +59,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     script: 'pairs.ts',
     ...{ gateways: 3, routers: 2, seconds: 60 },
     env: { GATEWAY_DRAIN_MS: '5000' },
-    set: { DELIVERY_P95_MS: '5000' },
+    set: { DELIVERY_P95_MS: '5000', AWAY_MAX_MS: '5000' },
     meanwhile: rollingRestart,
   },
   'scale-out': {
