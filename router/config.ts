@@ -8,6 +8,11 @@ import Type, { type Static } from 'typebox';
 import { busProperties } from '#bus/config.ts';
 import { logProperties } from '#runtime/log.ts';
 
+function perSecond(description: string) {
+  const andMore = `${description} Not set: no ceiling. \`npm run limits\` changes it while everything runs.`;
+  return Type.Optional(Type.Number({ minimum: 0.1, maximum: 1_000_000, description: andMore }));
+}
+
 export const routerProperties = {
   ROUTER_OPS_HOST: Type.String({ default: '127.0.0.1', description: 'Where the operations port listens.' }),
   ROUTER_OPS_PORT: Type.Integer({
@@ -41,6 +46,27 @@ export const routerProperties = {
     minimum: 0,
     maximum: 3_600_000,
     description: 'How long a session whose connection was lost stays present, in milliseconds.',
+  }),
+  ADMISSION_TOKEN_SERVICE_PER_SECOND: perSecond(
+    'Set-ups per second of clients that come with a token, in the whole fleet: what the service that their tokens are checked with can bear.',
+  ),
+  ADMISSION_LOG_PER_SECOND: perSecond(
+    'Set-ups per second in the whole fleet that the log can bear; each may read it once.',
+  ),
+  ADMISSION_DIRECTORY_PER_SECOND: perSecond(
+    'Set-ups per second in the whole fleet that the routers can bear; each attaches its own channel and its rooms.',
+  ),
+  ADMISSION_SPREAD_MS_MIN: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 600_000,
+    description: 'Clients are never told to come back over less than this, in milliseconds.',
+  }),
+  ADMISSION_SPREAD_MS_MAX: Type.Integer({
+    default: 600_000,
+    minimum: 1_000,
+    maximum: 86_400_000,
+    description: 'Clients are never told to come back over more than this, in milliseconds.',
   }),
 };
 

@@ -10,7 +10,13 @@ export type RouterMetrics = ReturnType<typeof createRouterMetrics>;
 
 export function createRouterMetrics(register: Registry) {
   const registers = [register];
-  return { ...shareMetrics(registers), ...directoryMetrics(registers), ...deliveryMetrics(registers) };
+  return {
+    ...shareMetrics(registers),
+    ...directoryMetrics(registers),
+    ...deliveryMetrics(registers),
+    ...admissionMetrics(registers),
+    ...fleetMetrics(registers),
+  };
 }
 
 function shareMetrics(registers: Registry[]) {
@@ -136,6 +142,100 @@ function deliveryMetrics(registers: Registry[]) {
     presenceEvents: new Counter({
       name: 'router_presence_events_total',
       help: 'Presence events delivered, counted per gateway: parts of lists and changes.',
+      registers,
+    }),
+  };
+}
+
+function admissionMetrics(registers: Registry[]) {
+  return {
+    deciding: new Gauge({
+      name: 'router_admission_deciding',
+      help: '1 while this router decides on admission; of all routers one does.',
+      registers,
+    }),
+    ceiling: new Gauge({
+      name: 'router_admission_ceiling',
+      help: 'Set-ups per second that the fleet may begin: of clients with a token (fresh), of all. 0: no ceiling.',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
+    credits: new Counter({
+      name: 'router_admission_credits_total',
+      help: 'Credits dealt to gateways; each lets one set-up begin.',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
+    spreadSeconds: new Gauge({
+      name: 'router_admission_spread_seconds',
+      help: 'Over how long clients were told last to come back: after the loss of one gateway, and of the fleet.',
+      labelNames: ['window'] as const,
+      registers,
+    }),
+    spreadsTold: new Counter({
+      name: 'router_admission_spreads_told_total',
+      help: 'Times that a gateway was given windows to tell its clients.',
+      registers,
+    }),
+    moves: new Counter({
+      name: 'router_admission_moves_total',
+      help: 'Waiting clients that a gateway was asked to send on to another one.',
+      registers,
+    }),
+    reportsRefused: new Counter({
+      name: 'router_load_reports_refused_total',
+      help: 'Load reports and limits not heeded: malformed, of a newer version, or of more gateways than can be.',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+  };
+}
+
+/** Every router hears all gateways: over routers take the maximum, not the sum. */
+function fleetMetrics(registers: Registry[]) {
+  const heard = 'As this router hears it from all gateways.';
+  return {
+    fleetGateways: new Gauge({
+      name: 'router_fleet_gateways',
+      help: 'Gateways that report their load, and those silent for 3 to 10 s, whose part of a ceiling is set aside.',
+      labelNames: ['state'] as const,
+      registers,
+    }),
+    fleetConnections: new Gauge({
+      name: 'router_fleet_connections',
+      help: `Connections of the fleet. ${heard}`,
+      registers,
+    }),
+    fleetCapacity: new Gauge({
+      name: 'router_fleet_set_ups_per_second_max',
+      help: `Clients a second that the fleet could set up if it did nothing else. ${heard}`,
+      registers,
+    }),
+    fleetSetUps: new Counter({
+      name: 'router_fleet_set_ups_total',
+      help: `Clients set up. ${heard}`,
+      registers,
+    }),
+    fleetWaiting: new Gauge({
+      name: 'router_fleet_waiting',
+      help: `Clients that are open and wait to be set up, by class. ${heard}`,
+      labelNames: ['class'] as const,
+      registers,
+    }),
+    fleetHandshakes: new Gauge({
+      name: 'router_fleet_handshakes',
+      help: `Connections accepted whose handshake is not done. ${heard}`,
+      registers,
+    }),
+    fleetShut: new Gauge({
+      name: 'router_fleet_gateways_shut',
+      help: `Gateways that do not listen now, since those who came are more than they can set up in time. ${heard}`,
+      registers,
+    }),
+    fleetLimited: new Counter({
+      name: 'router_fleet_limited_total',
+      help: `Clients made to wait or refused for a limit, or that would have been where it is a dry run. ${heard}`,
+      labelNames: ['limit', 'mode'] as const,
       registers,
     }),
   };

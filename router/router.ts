@@ -4,6 +4,7 @@
  *     leases ──▶ partitions ──own, drop──▶ owner (one for each partition)
  *     rt.<router>.attach, beat, presence ──▶ requests ──▶ owner: directory, presence
  *     log, volatile ──▶ owner: directory, forwarding ──▶ deliveries ──▶ gw.<gateway>
+ *     loads ──▶ admission ──▶ door.<gateway>
  *
  * All of it runs on the event loop without waiting; at the end of a turn presence is told and deliveries
  * leave. Whatever is lost on the way, a gateway notices by its beat, and attaches anew.
@@ -12,6 +13,7 @@
 import type { Cancel } from '#runtime/clock.ts';
 import { tally } from '#runtime/tally.ts';
 import { routerSubject } from '#wire/subjects.ts';
+import { startDecider } from './admission/decider.ts';
 import { unregister } from './directory/directory.ts';
 import type { Now } from './directory/table.ts';
 import { createDeliveries, flush, forgetGateway } from './forwarding/deliveries.ts';
@@ -68,6 +70,9 @@ export function createRouter(deps: RouterDeps): Router {
         router: state.router,
         serving: serving(state),
       });
+      cancels.push(
+        startDecider({ ...deps, router: state.router, term: () => ownerThatMayDeliver(state, 0)?.term }),
+      );
     },
     notReady: () => notReady(state),
     async stop() {

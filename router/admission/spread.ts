@@ -23,7 +23,7 @@ export interface Place {
 export interface SpreadOf {
   readonly gatewayMs: number;
   readonly fleetMs: number;
-  readonly gateways?: readonly Place[];
+  readonly gateways?: Place[];
 }
 
 /** What clients were told; of the weights perhaps only how many there were. */
@@ -86,7 +86,7 @@ function placesOf(all: readonly Load[], spareOfAll: number): SpreadOf['gateways'
 }
 
 /** Of a large fleet the clients of each gateway know others, so that together they know each as often. */
-function someOf(places: readonly Place[], turn: number): readonly Place[] {
+function someOf(places: Place[], turn: number): Place[] {
   if (places.length <= PLACES_MAX) return places;
   return Array.from({ length: PLACES_MAX }, (_, i) => places[(turn + i) % places.length]!);
 }

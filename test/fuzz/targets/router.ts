@@ -99,6 +99,8 @@ async function startRouter() {
       ROUTER_POSITIONS_MAX: 200_000,
       ROUTER_UNREACHABLE_HELD_MAX: 10_000,
       PRESENCE_GRACE_MS: 10_000,
+      ADMISSION_SPREAD_MS_MIN: 0,
+      ADMISSION_SPREAD_MS_MAX: 600_000,
     },
     metrics: createRouterMetrics(new Registry()),
   });
