@@ -7,6 +7,8 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { alertFiles } from './alerts/alerts.ts';
+import { boardFiles } from './dashboards/boards.ts';
 import { asyncApiText } from './docs/asyncapi.ts';
 import { chartDefaultsText, chartSchemaText } from './docs/chart-values.ts';
 import { configPage } from './docs/config.ts';
@@ -24,6 +26,8 @@ const pages: Readonly<Record<string, () => string>> = {
   'helm/config-defaults.json': chartDefaultsText,
   'helm/values.schema.json': () => chartSchemaText(root),
   'docs/spec/rules.md': () => rulesPage(root),
+  ...boardFiles,
+  ...alertFiles,
 };
 
 const checkOnly = process.argv.includes('--check');
