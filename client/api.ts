@@ -180,8 +180,15 @@ export interface IceServer {
   readonly credential?: string;
 }
 
+/** How many are set up before this client, and how long the service expects that to take from now on. */
+export interface Queue {
+  readonly ahead: number;
+  readonly etaMs: number;
+}
+
 export type Status =
-  | { readonly state: 'connecting' }
+  /** `queue`: the service is busy, and this client stands in its queue; told again as it moves on. */
+  | { readonly state: 'connecting'; readonly queue?: Queue }
   /** Nothing is connected; the next attempt begins in `inMs`. What is sent meanwhile waits. */
   | { readonly state: 'away'; readonly inMs: number }
   /** `resumed`: it is the same session as before. */
@@ -200,7 +207,7 @@ export interface Events {
   frame: Frame;
   status: Status;
   /** The service is busy and this client stands in its queue; repeated. */
-  wait: { readonly etaMs: number; readonly ahead: number };
+  wait: Queue;
   /** Frames between these positions are lost to this client, or cannot be shown not to be. */
   gap: Gap;
   presence: PresenceChange;

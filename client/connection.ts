@@ -8,6 +8,7 @@
 
 import { faultDefinition, isFaultCode } from '#wire/faults.ts';
 import type { Cursor, ServerMessage } from '#wire/messages.ts';
+import { addressFor } from './addresses.ts';
 import type { Off, SnowshedError, Status } from './api.ts';
 import { createLink, type Link, type LinkEnd, type Welcome } from './link.ts';
 import type { Platform } from './platform.ts';
@@ -28,7 +29,7 @@ export interface ConnectionSettings {
 
 export interface ConnectionEvents {
   status(status: Status): void;
-  waiting(wait: { readonly etaMs: number; readonly ahead: number }): void;
+  waiting(queue: { readonly etaMs: number; readonly ahead: number }): void;
   /**
    * A link stands: from now on everything is sent on it. `moved`: it did before, and goes on at another
    * gateway.
@@ -81,6 +82,12 @@ export function createConnection(
   /** The attempt under way, or the second link on its way beside the first. */
   let next: Link | undefined;
   let gateways: NonNullable<Welcome['spread']['gateways']> = [];
+  let priorityUrl: string | undefined;
+  /** What the resume token says, where the service has told. */
+  let sealedInCall: boolean | undefined;
+  let sentTo: string | undefined;
+  /** Where the link that is up goes; of the one lost last until another is. */
+  let here: string | undefined;
   let attempts = 0;
   let links = 0;
   let upgradeMs = UPGRADE_MS;
@@ -144,7 +151,14 @@ export function createConnection(
       const credential = token === undefined || welcomed ? { resume } : { token };
       return JSON.stringify({ type: 'hello', ...credential, device, flow, cursors: events.cursors() });
     };
-    const url = addressOf(settings.url, gateways, attempts++, platform.draw());
+    const url = addressFor(
+      { service: settings.url, gateways, priorityUrl, sentTo, lost: flow === 'replace' ? here : undefined },
+      attempts++,
+      // Who goes there without being in a call is served last.
+      sealedInCall ?? events.inCall(),
+      platform.draw(),
+    );
+    sentTo = undefined;
     const link: Link = createLink(
       ++links,
       (flowEvents) =>
@@ -159,10 +173,11 @@ export function createConnection(
         },
         welcomed(welcome) {
           welcomed = true;
+          here = url;
           onWelcome(link, welcome);
         },
         received(message) {
-          if (message.type === 'wait') events.waiting({ etaMs: message.etaMs, ahead: message.ahead });
+          if (message.type === 'wait') waiting(message);
           else if (message.type === 'spread') tell(message);
           else if (message.type === 'resume') renewed(message);
           else events.received(link.number, message, link === live);
@@ -181,7 +196,8 @@ export function createConnection(
     attempts = 0;
     live = link;
     if (next === link) next = undefined;
-    ({ resume } = welcome);
+    ({ resume, priorityUrl } = welcome);
+    sealedInCall = welcome.inCall;
     tell(welcome.spread);
     timers.attempt();
     apply({ kind: 'welcomed' });
@@ -194,8 +210,15 @@ export function createConnection(
     if (former !== link) void former?.close();
   }
 
-  function renewed(message: { readonly resume: string; readonly expiresAt: number }): void {
+  function waiting({ etaMs, ahead }: Extract<ServerMessage, { type: 'wait' }>): void {
+    const queue = { etaMs, ahead };
+    if (live === undefined) events.status({ state: 'connecting', queue });
+    events.waiting(queue);
+  }
+
+  function renewed(message: Extract<ServerMessage, { type: 'resume' }>): void {
     ({ resume } = message);
+    sealedInCall = message.inCall ?? sealedInCall;
     armRefresh(message.expiresAt);
   }
 
@@ -216,11 +239,19 @@ export function createConnection(
     if (stale) resume = undefined;
     if (wasLive) {
       events.down();
-      return apply({ kind: 'lost', inCall: events.inCall(), withinMs: end.withinMs });
+      return apply({
+        kind: 'lost',
+        inCall: events.inCall() || sealedInCall === true,
+        withinMs: end.withinMs,
+      });
     }
     if (state.phase !== 'trying') return;
     // A resume token that is not taken any more says nothing about the service: a fresh one may come at once.
     if (stale && !withToken) return void attempt();
+    if (end.sentTo !== undefined) {
+      ({ sentTo } = end);
+      return apply({ kind: 'sentOn', afterMs: end.afterMs ?? 0 });
+    }
     const withinMs = end.withinMs ? end.withinMs * state.loss.rank : undefined;
     apply({ kind: 'failed', afterMs: end.afterMs ?? withinMs });
   }
@@ -292,23 +323,4 @@ export function createConnection(
     probe: () => live?.probe(PROBE_MS),
     close,
   };
-}
-
-/**
- * Where to go: a gateway by its weight where they have addresses of their own, at times the address given.
- */
-function addressOf(
-  url: string,
-  gateways: NonNullable<Welcome['spread']['gateways']>,
-  attempts: number,
-  draw: number,
-): string {
-  const sum = gateways.reduce((sum, { weight }) => sum + weight, 0);
-  if (sum === 0 || attempts % 3 === 2) return url;
-  let left = draw * sum;
-  for (const gateway of gateways) {
-    left -= gateway.weight;
-    if (left < 0) return gateway.url.replace(/\/+$/, '');
-  }
-  return url;
 }

@@ -7,6 +7,7 @@
  */
 
 import type { ServerMessage } from '#wire/messages.ts';
+import { isAddress } from './addresses.ts';
 import type { Flow, FlowEnd, FlowEvents } from './flow.ts';
 import type { Platform } from './platform.ts';
 
@@ -25,6 +26,8 @@ export interface Link {
 export interface LinkEnd extends FlowEnd {
   /** The service said over how long its clients come back. */
   readonly withinMs?: number | undefined;
+  /** It sent this client on to another gateway. */
+  readonly sentTo?: string | undefined;
   readonly opened: boolean;
 }
 
@@ -80,7 +83,7 @@ export function createLink(
       case 'bye':
         return end({ fault: message.fault, withinMs: message.spreadMs });
       case 'retry':
-        return end({ afterMs: message.afterMs });
+        return end({ afterMs: message.afterMs, sentTo: isAddress(message.url) ? message.url : undefined });
       case 'pong':
         return;
       case 'nack':

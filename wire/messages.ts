@@ -187,6 +187,10 @@ export const SessionLimits = Type.Object({
 });
 export type SessionLimits = Static<typeof SessionLimits>;
 
+const InCall = Type.Optional(
+  Type.Boolean({ description: 'Whether the resume token says that its session is in a call.' }),
+);
+
 export const Wait = Type.Object(
   { type: Type.Literal('wait'), etaMs: Milliseconds, ahead: Type.Integer({ minimum: 0 }) },
   {
@@ -206,6 +210,7 @@ export const Welcome = Type.Object({
   priorityUrl: Type.Optional(
     Type.String({ description: 'Where a session in a call resumes; others are served last there.' }),
   ),
+  inCall: InCall,
   pingMs: Milliseconds,
   cursors: Type.Array(Cursor),
   limits: SessionLimits,
@@ -215,6 +220,7 @@ export const ResumeRenewed = Type.Object({
   type: Type.Literal('resume'),
   resume: Token,
   expiresAt: Type.Integer(),
+  inCall: InCall,
 });
 export const IceServer = Type.Object({
   urls: Type.Array(Type.String()),

@@ -2,24 +2,18 @@
  * Status view: how the signaling stands, in one line, and how far a wait has come.
  */
 
-import type { Events, Snowshed, Status } from '#client/index.ts';
+import type { Snowshed, Status } from '#client/index.ts';
 import { byId, setText } from './phone-view.ts';
-
-interface Shown {
-  readonly status: Status;
-  /** Set while the service has this client wait in its queue. */
-  readonly queue: Events['wait'] | undefined;
-}
 
 /** The SDK says once how long a wait is; the page counts it down. */
 export function createStatusView(): { follow(snowshed: Snowshed): void } {
-  let shown: Shown | undefined;
+  let shown: Status | undefined;
   let sinceMs = 0;
   /** The longest wait since the connection stood, so that the bar never goes back. */
   let longestMs = 0;
 
-  function show(next: Shown): void {
-    if (next.status.state === 'open') longestMs = 0;
+  function show(next: Status): void {
+    if (next.state === 'open') longestMs = 0;
     shown = next;
     sinceMs = performance.now();
     draw();
@@ -29,16 +23,15 @@ export function createStatusView(): { follow(snowshed: Snowshed): void } {
     if (shown === undefined) return;
     const leftMs = Math.max(0, waitMsOf(shown) - (performance.now() - sinceMs));
     longestMs = Math.max(longestMs, leftMs);
-    drawPill(shown.status, textOf(shown, leftMs));
-    drawProgress(isWaiting(shown.status) && longestMs > 0, 1 - leftMs / longestMs);
+    drawPill(shown, textOf(shown, leftMs));
+    drawProgress(isWaiting(shown) && longestMs > 0, 1 - leftMs / longestMs);
   }
 
   setInterval(draw, 250);
   return {
     follow(snowshed) {
-      show({ status: snowshed.status, queue: undefined });
-      snowshed.on('status', (status) => show({ status, queue: undefined }));
-      snowshed.on('wait', (queue) => show({ status: snowshed.status, queue }));
+      show(snowshed.status);
+      snowshed.on('status', show);
     },
   };
 }
@@ -47,16 +40,17 @@ function isWaiting({ state }: Status): boolean {
   return state === 'connecting' || state === 'away';
 }
 
-function waitMsOf({ status, queue }: Shown): number {
-  return queue?.etaMs ?? (status.state === 'away' ? status.inMs : 0);
+function waitMsOf(status: Status): number {
+  if (status.state === 'away') return status.inMs;
+  return status.state === 'connecting' ? (status.queue?.etaMs ?? 0) : 0;
 }
 
-function textOf({ status, queue }: Shown, leftMs: number): string {
+function textOf(status: Status, leftMs: number): string {
   const seconds = Math.ceil(leftMs / 1000);
-  if (queue !== undefined) return `In the queue: ${queue.ahead} ahead, about ${seconds} s`;
   switch (status.state) {
     case 'connecting':
-      return 'Connecting…';
+      if (status.queue === undefined) return 'Connecting…';
+      return `In the queue: ${status.queue.ahead} ahead, about ${seconds} s`;
     case 'away':
       return seconds > 0 ? `Reconnecting… in ${seconds} s` : 'Reconnecting…';
     case 'open':

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { createVirtualClock } from '#runtime/clock.ts';
+import { createSeededRandom } from '#runtime/random.ts';
+import type { ConnectOptions } from './api.ts';
+import type { FakeService } from './fake-service.ts';
+import { STAYED_UP_MS } from './reconnect.ts';
+import { stageClient } from './staged-client.ts';
+
+/** A client that is up for long enough that the next loss is a new one. */
+async function up(t: TestContext, options: Partial<ConnectOptions> = {}, draw = createSeededRandom(1).draw) {
+  const clock = createVirtualClock();
+  const staged = stageClient(clock, draw, options, () => {});
+  t.after(() => void staged.client.close());
+  await clock.advance(STAYED_UP_MS + 1_000);
+  return { clock, ...staged };
+}
+
+function hosts(service: FakeService): string[] {
+  return service.attempts.map(({ url }) => new URL(url).host);
+}
+
+const wait = (ahead: number, etaMs: number) => ({ type: 'wait', ahead, etaMs });
+
+test('[SDK-30] in the queue the status says how many stand before, and how long it will take', async (t) => {
+  const { clock, service, statuses } = await up(t);
+  service.welcomes = false;
+  service.flow.drop();
+  await clock.advance(2_000);
+  statuses.length = 0;
+  for (const ahead of [300, 100]) {
+    service.flow.say(wait(ahead, ahead * 10));
+    await clock.advance(1_000);
+  }
+  service.welcome(service.flow);
+  await clock.advance(100);
+  assert.deepEqual(statuses, [
+    { state: 'connecting', queue: { ahead: 300, etaMs: 3_000 } },
+    { state: 'connecting', queue: { ahead: 100, etaMs: 1_000 } },
+    { state: 'open', transport: 'websocket', resumed: true },
+  ]);
+});
+
+test('[SDK-31] sent on while it waits, it goes where it was sent, when it was told, and resumes there', async (t) => {
+  const { clock, service, client } = await up(t);
+  service.welcomes = false;
+  service.flow.drop();
+  await clock.advance(2_000);
+  const { session } = client;
+  const attempts = service.attempts.length;
+  service.flow.say({ type: 'retry', afterMs: 180, url: 'wss://idle.test' });
+  const toldMs = clock.monotonicMs();
+  service.welcomes = true;
+  await clock.advance(1_000);
+  const [next, ...more] = service.attempts.slice(attempts);
+  assert.equal(next?.url, 'wss://idle.test/v1/connect');
+  assert(next.atMs - toldMs >= 180 && next.atMs - toldMs <= 183);
+  assert.deepEqual(more, []);
+  assert.equal(service.flow.hello?.resume, session);
+  assert.equal(client.status.state, 'open');
+});
+
+test('[SDK-32] an address it was sent to is tried once; the loss then goes on as it was', async (t) => {
+  const { clock, service } = await up(t, {}, () => 0.5);
+  const lostMs = clock.monotonicMs();
+  service.flow.drop();
+  service.welcomes = false;
+  await clock.advance(600);
+  service.flow.say({ type: 'retry', afterMs: 50, url: 'wss://idle.test' });
+  service.listening = false;
+  await clock.advance(20_000);
+  const after = service.attempts.slice(1);
+  assert.deepEqual(hosts(service).slice(1, 4), ['gateway.test', 'idle.test', 'gateway.test']);
+  // u = 0.5 of W = 1, 3, 10 s: the rank is the one drawn at the loss.
+  const atMs = after.filter(({ url }) => !url.includes('idle')).map((one) => one.atMs - lostMs);
+  for (const [i, expected] of [500, 1_500, 4_500].entries()) assert(Math.abs(atMs[i]! - expected) < 10);
+});
+
+test('[SDK-33] what is no address is only a time to come back', async (t) => {
+  const { clock, service } = await up(t);
+  service.welcomes = false;
+  service.flow.drop();
+  await clock.advance(2_000);
+  service.flow.say({ type: 'retry', afterMs: 5_000, url: 'javascript:alert(1)' });
+  await clock.advance(4_900);
+  assert.equal(service.attempts.length, 2);
+  await clock.advance(20_000);
+  assert.deepEqual(new Set(hosts(service)), new Set(['gateway.test']));
+});
+
+test('[SDK-34] windows and gateways told later are those of the next loss', async (t) => {
+  const { clock, service } = await up(t, {}, () => 0.5);
+  const gateways = [{ url: 'https://b.test', weight: 1 }];
+  service.flow.say({ type: 'spread', gatewayMs: 8_000, fleetMs: 90_000, gateways });
+  await clock.advance(10);
+  service.listening = false;
+  service.flow.drop();
+  const lostMs = clock.monotonicMs();
+  await clock.advance(60_000);
+  const after = service.attempts.slice(1);
+  assert.equal(Math.round((after[0]!.atMs - lostMs) / 100), 40);
+  assert.deepEqual(hosts(service).slice(1, 4), ['b.test', 'b.test', 'gateway.test']);
+});
+
+test('[SDK-35] in a call it goes to the address for those, when its token says that it is in one', async (t) => {
+  const { clock, service, client } = await up(t);
+  const priorityUrl = 'https://calls.test';
+  service.welcomes = false;
+  const welcomed = async (more: object) => {
+    service.flow.drop();
+    await clock.advance(3_000);
+    const said = { spread: { gatewayMs: 100, fleetMs: 1_000 }, pingMs: 20_000, cursors: [] };
+    const who = { session: 's1', user: 'ann', device: 'laptop', resumed: true, resume: 's1' };
+    const limits = { messageBytes: 1, ttlMs: 1, repeatMs: 1, framesPerSecond: 1, framesBurst: 1 };
+    const times = { expiresAt: clock.nowMs() + 3_600_000, limits: { ...limits, pending: 1, rooms: 1 } };
+    service.flow.say({ type: 'welcome', ...who, ...said, ...times, priorityUrl, ...more });
+    await clock.advance(STAYED_UP_MS + 1_000);
+  };
+  const lostAt = async () => {
+    const before = service.attempts.length;
+    service.flow.drop();
+    await clock.advance(3_000);
+    return hosts(service)[before];
+  };
+  await welcomed({});
+  assert.equal(await lostAt(), 'gateway.test');
+  await welcomed({ inCall: false });
+  client.inCall = true;
+  assert.equal(await lostAt(), 'gateway.test', 'the app says so, the token does not');
+  await welcomed({ inCall: false });
+  service.flow.say({ type: 'resume', resume: 's2', expiresAt: clock.nowMs() + 3_600_000, inCall: true });
+  await clock.advance(10);
+  assert.equal(await lostAt(), 'calls.test');
+  await welcomed({});
+  assert.equal(await lostAt(), 'calls.test', 'a gateway that does not say leaves it to the app');
+});
