@@ -1,6 +1,7 @@
 /** Bus metrics: what the operator sees of a process's way to NATS; spread into the metrics of the process. */
 
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { fromZero } from '#runtime/tally.ts';
 
 export type FollowRestart = 'hole' | 'silence' | 'refused' | 'reconnect';
 
@@ -29,12 +30,16 @@ export function createBusMetrics(registers: Registry[]): BusMetrics {
       help: 'Appends to the log without a usable answer: late, lost, refused for a passing reason, or not sent.',
       registers,
     }),
-    followRestarts: new Counter({
-      name: 'bus_follow_restarts_total',
-      help: 'Consumers made anew for a follower, by why the one before was given up.',
-      labelNames: ['reason'],
-      registers,
-    }),
+    followRestarts: fromZero(
+      new Counter({
+        name: 'bus_follow_restarts_total',
+        help: 'Consumers made anew for a follower, by why the one before was given up.',
+        labelNames: ['reason'],
+        registers,
+      }),
+      'reason',
+      ['hole', 'silence', 'refused', 'reconnect'],
+    ),
     foreign: new Counter({
       name: 'bus_foreign_messages_total',
       help: 'Messages in the log’s streams under a subject that names no channel; they are left out.',

@@ -5,6 +5,7 @@
  */
 
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { fromZero } from '#runtime/tally.ts';
 
 export type RouterMetrics = ReturnType<typeof createRouterMetrics>;
 
@@ -36,18 +37,26 @@ function shareMetrics(registers: Registry[]) {
       help: 'Routers this one takes for alive, itself among them.',
       registers,
     }),
-    takeovers: new Counter({
-      name: 'router_takeovers_total',
-      help: 'Partitions taken, from another router or for the first time.',
-      labelNames: ['from'] as const,
-      registers,
-    }),
-    drops: new Counter({
-      name: 'router_partitions_dropped_total',
-      help: 'Partitions given up: handed over, lapsed because the lease was not renewed, or lost to another.',
-      labelNames: ['why'] as const,
-      registers,
-    }),
+    takeovers: fromZero(
+      new Counter({
+        name: 'router_takeovers_total',
+        help: 'Partitions taken, from another router or for the first time.',
+        labelNames: ['from'] as const,
+        registers,
+      }),
+      'from',
+      ['router', 'nobody'],
+    ),
+    drops: fromZero(
+      new Counter({
+        name: 'router_partitions_dropped_total',
+        help: 'Partitions given up: handed over, lapsed because the lease was not renewed, or lost to another.',
+        labelNames: ['why'] as const,
+        registers,
+      }),
+      'why',
+      ['handed-over', 'lapsed', 'lost'],
+    ),
   };
 }
 
@@ -84,12 +93,16 @@ function directoryMetrics(registers: Registry[]) {
       buckets: [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5],
       registers,
     }),
-    faults: new Counter({
-      name: 'router_faults_total',
-      help: 'Requests and attaches refused: stale ones, those of a newer version, malformed ones, sessions over their limit.',
-      labelNames: ['fault'] as const,
-      registers,
-    }),
+    faults: fromZero(
+      new Counter({
+        name: 'router_faults_total',
+        help: 'Requests and attaches refused: stale ones, those of a newer version, malformed ones, sessions over their limit.',
+        labelNames: ['fault'] as const,
+        registers,
+      }),
+      'fault',
+      ['STALE', 'VERSION', 'MALFORMED', 'TOO_LARGE', 'TOO_MANY_SESSIONS'],
+    ),
     superseded: new Counter({
       name: 'router_flows_superseded_total',
       help: 'Flows told that a younger flow of their session is there.',
@@ -133,12 +146,16 @@ function deliveryMetrics(registers: Registry[]) {
       help: 'Messages or sections to gateways not sent: the bus was away, the lease was over, or there was no room. Gateways mend it.',
       registers,
     }),
-    unreachable: new Counter({
-      name: 'router_unreachable_total',
-      help: 'Frames that asked to be told when nobody is attached: told, held first, or let go past the bound.',
-      labelNames: ['verdict'] as const,
-      registers,
-    }),
+    unreachable: fromZero(
+      new Counter({
+        name: 'router_unreachable_total',
+        help: 'Frames that asked to be told when nobody is attached: told, held first, or let go past the bound.',
+        labelNames: ['verdict'] as const,
+        registers,
+      }),
+      'verdict',
+      ['told', 'held', 'let-go'],
+    ),
     presenceEvents: new Counter({
       name: 'router_presence_events_total',
       help: 'Presence events delivered, counted per gateway: parts of lists and changes.',

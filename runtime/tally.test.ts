@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Counter, Registry } from 'prom-client';
-import { labelledTally, tally } from './tally.ts';
+import { fromZero, labelledTally, tally } from './tally.ts';
 
 function counter(labelNames: readonly string[]): { register: Registry; counter: Counter<string> } {
   const register = new Registry();
@@ -37,4 +37,10 @@ test('a labelled tally counts each value by itself', async () => {
   const requests = labelledTally(labelled, 'op');
   for (const op of ['send', 'join', 'send']) requests.inc(op);
   assert.deepEqual((await shown(register)).sort(), ['n{op="join"} 1', 'n{op="send"} 2']);
+});
+
+test('a counter that begins from zero shows every value of its label before one is counted', async () => {
+  const { register, counter: labelled } = counter(['fault']);
+  fromZero(labelled, 'fault', ['BUSY', 'FLOOD']).inc({ fault: 'FLOOD' });
+  assert.deepEqual(await shown(register), ['n{fault="BUSY"} 0', 'n{fault="FLOOD"} 1']);
 });

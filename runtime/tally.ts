@@ -55,3 +55,16 @@ export function labelledTally<Label extends string>(counter: Counter<Label>, lab
     },
   };
 }
+
+/**
+ * Lets a counter stand at 0 for each value of its label before it counts the first. Prometheus sees how a series grows, not
+ * that one begins: without this the first refusal of its kind would be on no board and in no alert.
+ */
+export function fromZero<Label extends string>(
+  counter: Counter<Label>,
+  label: Label,
+  values: readonly string[],
+): Counter<Label> {
+  for (const value of values) counter.inc({ [label]: value } as Record<Label, string>, 0);
+  return counter;
+}
