@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
@@ -50,6 +50,17 @@ test('a threshold that is missed is told, and ends the command with 1', () => {
   assert.equal(status, 1, stdout);
   assert.match(stdout, /snowshed_delivery_ms .*\*\*missed\*\*/);
   assert.match(stdout, /^MISSED {2}thresholds$/m);
+});
+
+test('an archive for the k6 operator fits into a ConfigMap and holds no secret', () => {
+  const archive = join(folder, 'pairs.tar');
+  const script = join(root, 'load-tests', 'k6', 'pairs.ts');
+  const env = { ...process.env, AUTH_HMAC_SECRET: 'not-for-the-archive' };
+  const args = ['archive', '--exclude-env-vars', '-O', archive, script];
+  const { status, stderr } = spawnSync(k6Path(), args, { encoding: 'utf8', env });
+  assert.equal(status, 0, stderr);
+  assert(statSync(archive).size < 700_000, 'a ConfigMap holds 1 MiB, in base64');
+  assert(!readFileSync(archive).includes('not-for-the-archive'));
 });
 
 const wrong: readonly (readonly [string, readonly string[], RegExp])[] = [
