@@ -8,6 +8,7 @@ import Type, { type Static } from 'typebox';
 import { busConfigProblem, busProperties } from '#bus/config.ts';
 import { gatewayChecks } from '#gateway/build.ts';
 import { type GatewayConfig, gatewayProperties } from '#gateway/config.ts';
+import { doorProperties } from '#gateway/door/config.ts';
 import { identityProperties, keySources, turnContradiction } from '#gateway/identity/config.ts';
 import { isLoopback, transportProperties } from '#gateway/transports/config.ts';
 import { routerProperties } from '#router/config.ts';
@@ -35,6 +36,7 @@ export const allInOneProperties = {
 export const AllInOneConfig = Type.Object({
   ...gatewayProperties,
   ...transportProperties,
+  ...doorProperties,
   ...identityProperties,
   ...routerProperties,
   ...busProperties,

@@ -10,6 +10,7 @@ import type { Bus } from '#bus/seams.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { ConfigCheck } from '#runtime/config.ts';
 import type { Logger } from '#runtime/log.ts';
+import { createSystemLoop } from '#runtime/loop.ts';
 import type { Random } from '#runtime/random.ts';
 import type { GatewayConfig } from './config.ts';
 import { nativeDialect } from './dialects/native/native.ts';
@@ -57,6 +58,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
   const gateway = createGateway({
     bus,
     clock,
+    loop: createSystemLoop(),
     random,
     config,
     log,

@@ -7,6 +7,7 @@
 import Type, { type Static } from 'typebox';
 import { busProperties } from '#bus/config.ts';
 import { logProperties } from '#runtime/log.ts';
+import { doorProperties } from './door/config.ts';
 import { identityProperties } from './identity/config.ts';
 import { transportProperties } from './transports/config.ts';
 
@@ -60,6 +61,7 @@ export const gatewayProperties = {
 export const GatewayConfig = Type.Object({
   ...gatewayProperties,
   ...transportProperties,
+  ...doorProperties,
   ...identityProperties,
   ...busProperties,
   ...logProperties,

@@ -23,6 +23,9 @@ export class FlowRecord {
   /** When a frame of a call last passed, by the monotonic clock; 0: never. */
   callAtMs = 0;
   heardAtMs = 0;
+  /** Where it stands with the door, and when it opened, by the monotonic clock. */
+  place: 'silent' | 'waiting' | 'underWay' | 'in' = 'in';
+  openedAtMs = 0;
   /** When the next message would be due at the pace above which it floods. */
   dueMs = 0;
   /** Closed, or about to: nothing more is handed to it. */

@@ -11,14 +11,16 @@
 import type { Bus } from '#bus/seams.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { Logger } from '#runtime/log.ts';
+import type { Loop } from '#runtime/loop.ts';
 import type { Random } from '#runtime/random.ts';
 import { labelledTally, tally } from '#runtime/tally.ts';
 import type { FaultCode } from '#wire/faults.ts';
 import type { Spread } from '#wire/messages.ts';
 import { createArrivals } from './arrivals.ts';
+import { createAttaching } from './attaching.ts';
 import type { GatewayConfig } from './config.ts';
 import { createDelivery } from './delivery/delivery.ts';
-import type { Subscription } from './delivery/subscription.ts';
+import { createDoorway } from './doorway.ts';
 import { handedOver } from './drain.ts';
 import { createErrands } from './errands.ts';
 import type { FlowRecord } from './flow-record.ts';
@@ -46,6 +48,7 @@ import { refusedForNow, step } from './session/session.ts';
 export interface GatewayDeps {
   readonly bus: Bus;
   readonly clock: Clock;
+  readonly loop: Loop;
   readonly random: Random;
   readonly config: GatewayConfig;
   readonly log: Logger;
@@ -92,7 +95,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
     feed,
     tell,
   });
-  const transport = deps.transport({ admit, opened, received, pinged, drained, closed });
+  const doorway = createDoorway({
+    ...{ clock, config, metrics, log, flows, tell, loop: deps.loop },
+    transport: () => transport,
+    opening: () => opening,
+  });
+  const { knocked, hungUp } = doorway;
+  const transport = deps.transport({ knocked, hungUp, admit, opened, received, pinged, drained, closed });
   const delivery = createDelivery({
     log: bus.log,
     events: {
@@ -119,6 +128,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     metrics: { announcements: metrics.announcements, faults: metrics.nodeFaults },
   });
 
+  const attaching = createAttaching({ delivery, routers });
   const retryAfterMs = config.GATEWAY_RETRY_MS;
   const errands = createErrands({ bus, clock, metrics, iceServers, routers, retryAfterMs, feed });
 
@@ -127,19 +137,23 @@ export function createGateway(deps: GatewayDeps): Gateway {
     random: deps.random,
     pingMs: config.GATEWAY_PING_MS,
     limits: sessionLimits(config, policy),
-    welcomed: () => void sessionsOpen++,
+    welcomed(record) {
+      sessionsOpen += 1;
+      doorway.stands(record);
+    },
   });
 
   // The transport's side.
 
   function admit(candidate: Opening): FaultCode | undefined {
-    const fault = draining ? 'GOING_AWAY' : flows.admissionFault(candidate);
+    const fault = draining ? 'GOING_AWAY' : doorway.fault(candidate);
     if (fault !== undefined) metrics.faults.inc({ fault });
     return fault;
   }
 
   function opened(flow: Flow, dialect: Dialect): void {
     const record = flows.add(flow, dialect);
+    doorway.opened(record);
     const [state, effects] = dialect.open(flow.opening, clock.nowMs());
     record.state = state;
     carryOut(record, effects);
@@ -189,7 +203,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       case 'send':
         return flows.send(record, effect.data);
       case 'authenticate':
-        return opening.authenticate(effect.credential, (who) => opening.authenticated(record, who));
+        return doorway.hello(record, effect.credential);
       case 'open':
         return opening.openSession(record, effect);
       case 'request':
@@ -220,8 +234,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   /** Takes the flow out of everything. The routers learn whether the session left or was lost. */
   function ended(record: FlowRecord, left: boolean): void {
-    for (const sub of record.subscriptions) detach(sub, left);
-    record.subscriptions = [];
+    attaching.detachAll(record, left);
+    doorway.ended(record);
     const { session } = record;
     if (session === undefined) return;
     if (session.opening === 0) sessionsOpen -= 1;
@@ -272,9 +286,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
   function carryOutSessionOne(record: FlowRecord, effect: SessionEffect): void {
     switch (effect.kind) {
       case 'attach':
-        return attach(record, effect);
+        return attaching.attach(record, effect);
       case 'detach':
-        return detachChannel(record, effect);
+        return attaching.detach(record, effect);
       case 'welcome':
         return opening.welcome(record);
       case 'append':
@@ -310,32 +324,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
     }
   }
 
-  function attach(record: FlowRecord, effect: Extract<SessionEffect, { kind: 'attach' }>): void {
-    const { id: session, user, device, flow, mode } = record.session!;
-    const { channel, watch, from } = effect;
-    const own = !watch && channel === `u/${user}` ? mode : undefined;
-    const state = watch ? undefined : record.presence;
-    const sub = delivery.add({ channel, flow, session, user, device, watch, mode: own, state }, from);
-    // An array that grows by `push` takes room for seventeen, and nearly every session has one.
-    if (record.subscriptions.length === 0) record.subscriptions = [sub];
-    else record.subscriptions.push(sub);
-    routers.attach(sub);
-  }
-
-  function detachChannel(record: FlowRecord, { channel, watch }: { channel: string; watch: boolean }): void {
-    const at = record.subscriptions.findIndex((sub) => sub.channel === channel && sub.watch === watch);
-    if (at >= 0) detach(record.subscriptions.splice(at, 1)[0]!, true);
-  }
-
-  function detach(sub: Subscription, left: boolean): void {
-    delivery.remove(sub);
-    routers.detach(sub, left);
-  }
-
   // The life of the gateway.
 
   function everySecond(): void {
     metrics.sessions.set(sessionsOpen);
+    doorway.measure();
     metrics.partitionsRegistered.set(routers.registered());
     metrics.busUp.set(bus.post.connected ? 1 : 0);
     for (const record of flows.all()) feed(record, { kind: 'second' });
@@ -347,8 +340,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
       routers.start();
       revocations.watch(opening.dropRevoked);
       cancelSecond = clock.every(1_000, everySecond);
-      const port = await transport.listen();
-      log.info({ event: 'gateway.started', gateway, port }, 'listening to clients');
+      const { main: port, call: priorityPort } = await transport.listen();
+      log.info({ event: 'gateway.started', gateway, port, priorityPort }, 'listening to clients');
       return port;
     },
     notReady() {
@@ -368,6 +361,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     },
     stop() {
       cancelSecond?.();
+      doorway.stop();
       for (const record of [...flows.all()]) flows.close(record, 'GOING_AWAY', spread.gatewayMs);
       routers.flush();
       routers.stop();

@@ -39,6 +39,67 @@ export function createGatewayMetrics(register: Registry) {
       labelNames: ['how'] as const,
       registers,
     }),
+    arrivals: new Counter({
+      name: 'gateway_door_arrivals_total',
+      help: 'Connections accepted at the clients’ ports.',
+      registers,
+    }),
+    dropped: new Counter({
+      name: 'gateway_door_dropped_total',
+      help: 'Connections closed right after they were accepted, as they came faster than listening could stop.',
+      registers,
+    }),
+    admitted: new Counter({
+      name: 'gateway_door_admitted_total',
+      help: 'Flows whose set-up began, by the class in which they waited.',
+      labelNames: ['class'] as const,
+      registers,
+    }),
+    doorWaitSeconds: new Histogram({
+      name: 'gateway_door_wait_seconds',
+      help: 'From a flow opened to the beginning of its set-up.',
+      buckets: [0.001, 0.01, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80],
+      registers,
+    }),
+    doorWaiting: new Gauge({
+      name: 'gateway_door_waiting',
+      help: 'Flows that are open and not set up, by class; `silent` have not said hello.',
+      labelNames: ['class'] as const,
+      registers,
+    }),
+    doorHandshakes: new Gauge({
+      name: 'gateway_door_handshakes',
+      help: 'Connections whose handshake waits for this gateway.',
+      registers,
+    }),
+    doorSetUpsPerSecond: new Gauge({
+      name: 'gateway_door_set_ups_per_second',
+      help: 'Clients a second that this gateway could set up if it did nothing else, as it has measured.',
+      registers,
+    }),
+    doorWorkSeconds: new Gauge({
+      name: 'gateway_door_work_seconds',
+      help: 'Processor time that everything accepted still costs.',
+      registers,
+    }),
+    listening: new Gauge({
+      name: 'gateway_door_listening',
+      help: '1 while the door listens at this listener, else 0.',
+      labelNames: ['listener'] as const,
+      registers,
+    }),
+    stoppedListening: new Counter({
+      name: 'gateway_door_stops_total',
+      help: 'Times that the door stopped listening.',
+      labelNames: ['listener'] as const,
+      registers,
+    }),
+    doorWould: new Counter({
+      name: 'gateway_door_would_total',
+      help: 'What a door that only counts (dry run) would have done: stopped listening, closed a connection, refused for a limit.',
+      labelNames: ['what'] as const,
+      registers,
+    }),
     requests: new Counter({
       name: 'gateway_requests_total',
       help: 'Requests of clients that were read, by operation.',

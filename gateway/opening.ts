@@ -35,8 +35,10 @@ export interface OpeningDeps {
   feed(record: FlowRecord, event: SessionEvent): void;
   tell(record: FlowRecord, event: DialectEvent): void;
   /** A session stands. */
-  welcomed(): void;
+  welcomed(record: FlowRecord): void;
 }
+
+export type OpeningSteps = ReturnType<typeof createOpening>;
 
 /** A session that has not been attached for so long is told to wait. */
 const WAIT_TOLD_MS = 1_000;
@@ -86,7 +88,7 @@ export function createOpening(deps: OpeningDeps) {
     // It may have been revoked while it waited.
     if (revocations.revoked(session.identity, session.id)) return flows.fail(record, 'REVOKED');
     const sealed = authenticator.seal(session.identity, session.id, session.device);
-    welcomed();
+    welcomed(record);
     metrics.opened.inc({ how: session.resumed ? 'resumed' : 'fresh' });
     flows.setTimer(record, WAITING, undefined, () => undefined);
     const { user, device, resumed, cursors } = session;

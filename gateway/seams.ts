@@ -17,6 +17,9 @@ import type { Revocation } from '#wire/revocations.ts';
 
 // Transport.
 
+/** Where connections come: by the port for everybody, or by the one for those in a call. */
+export type Listener = 'call' | 'main';
+
 /** What is known of a connection before a byte of its dialect was read. */
 export interface Opening {
   readonly transport: 'websocket' | 'poll';
@@ -26,6 +29,8 @@ export interface Opening {
   readonly secure: boolean;
   /** A bearer token from `Authorization` or the subprotocol list (never from the URL). */
   readonly bearer: string | undefined;
+  /** Absent: `main`. */
+  readonly listener?: Listener;
 }
 
 /** One connection as the hub holds it. After `closed` was reported, `send` and `close` do nothing. */
@@ -37,12 +42,20 @@ export interface Flow {
   send(data: string | Uint8Array): void;
   /** Bytes handed over and not yet taken by the network. */
   unsentBytes(): number;
-  /** Sends what it can of the bytes handed over, then closes with the fault's close code. */
-  close(fault: FaultCode): void;
+  /**
+   * Sends what it can of the bytes handed over, then closes with the fault's close code.
+   *
+   * @param afterMs when to come again, for transports that say so by themselves.
+   */
+  close(fault: FaultCode, afterMs?: number): void;
 }
 
 /** What a transport tells the hub. `data` is valid during the call only. */
 export interface TransportEvents {
+  /** A connection was accepted, and its handshake is to come; false closes it at once. */
+  knocked(listener: Listener): boolean;
+  /** A connection ended before anything came of it. */
+  hungUp(listener: Listener): void;
   /** Asked before a connection is accepted; a fault refuses it (HTTP status of the fault). */
   admit(opening: Opening): FaultCode | undefined;
   opened(flow: Flow, dialect: Dialect): void;
@@ -56,10 +69,12 @@ export interface TransportEvents {
 }
 
 export interface Transport {
-  /** Starts to listen; resolves with the port taken. */
-  listen(): Promise<number>;
-  /** Takes no new connections; those that are open live on. */
+  /** Starts to listen; resolves with the ports taken. */
+  listen(): Promise<{ readonly main: number; readonly call?: number | undefined }>;
+  /** Takes no new connections until `listen`; those that are open live on, and clients that poll are moved on. */
   stopListening(): void;
+  /** Takes connections by this listener, or none for now: until it is said again. Answers what holds now. */
+  setListening(listener: Listener, listens: boolean): boolean;
   /** Closes what is left. */
   close(): void;
 }

@@ -12,6 +12,7 @@
  */
 
 import assert from 'node:assert/strict';
+import type { Listener } from '../seams.ts';
 import { believed, type Capacity, worked } from './capacity.ts';
 import {
   type Ceiling,
@@ -24,11 +25,15 @@ import {
 import { charged, evenShare, nextStage, type Share } from './share.ts';
 import * as room from './waiting-room.ts';
 
+export type { Listener };
+
 export interface DoorPolicy {
   /** How long the least patient client waits for its handshake. */
   readonly patienceMs: number;
   /** What part of it a new connection may be expected to wait. */
   readonly patienceShare: number;
+  /** Listening begins again at this part of what stopped it: each stop costs those the kernel holds. */
+  readonly listenAgainShare: number;
   /** What a handshake and a set-up cost on the machine of the benchmark. */
   readonly handshakeMs: number;
   readonly setUpMs: number;
@@ -44,9 +49,6 @@ export interface DoorPolicy {
   readonly ceiling: Ceiling | undefined;
 }
 
-/** `call`: the listener of those in a call. */
-export type Listener = 'call' | 'main';
-
 /** What the loop does next. The set-ups take their flow from `takeFlow`. */
 export type Turn = 'callSetUp' | 'callHandshake' | 'handshake' | 'setUp';
 
@@ -54,8 +56,9 @@ export interface Door {
   readonly policy: DoorPolicy;
   /** Connections accepted whose handshake is not done. */
   readonly handshakes: { call: number; main: number };
-  /** Open and not set up, those included that have not said who they are. */
+  /** Open and not set up, those included that have not said who they are; and how many may be. */
   open: number;
+  openMax: number;
   readonly listening: { call: boolean; main: boolean };
   readonly room: room.WaitingRoom;
   readonly share: Share;
@@ -65,8 +68,6 @@ export interface Door {
   bothWaited: boolean;
 }
 
-/** Listening begins again a little below where it stopped: each stop costs those the kernel holds. */
-const LISTEN_AGAIN = 0.9;
 const ACCEPT_QUEUE_SHARE = 0.75;
 /** The part of the open flows kept for those who come by the listener of those in a call. */
 const CALL_RESERVE = 1 / 16;
@@ -77,6 +78,7 @@ export function createDoor(policy: DoorPolicy, nowMs: number): Door {
     policy,
     handshakes: { call: 0, main: 0 },
     open: 0,
+    openMax: policy.openMax,
     listening: { call: true, main: true },
     room: room.emptyRoom(),
     share: evenShare(policy.handshakeShare),
@@ -98,11 +100,19 @@ export function knocked(door: Door, listener: Listener): boolean {
   return true;
 }
 
-/** A handshake ended; `open`: with an open flow. */
+/** A handshake ended; `open`: with an open flow. It may have been found to wait for its client before. */
 export function handshaken(door: Door, listener: Listener, open: boolean): void {
-  assert(door.handshakes[listener] > 0);
-  door.handshakes[listener] -= 1;
+  if (door.handshakes[listener] > 0) door.handshakes[listener] -= 1;
   if (open) door.open += 1;
+}
+
+/**
+ * The loop had nothing to do: whoever has connected and is not through its handshake waits for its client or the network,
+ * and stands in nobody's way. Only those count on that came since.
+ */
+export function rested({ handshakes }: Door, since: { readonly call: number; readonly main: number }): void {
+  handshakes.call = Math.min(handshakes.call, since.call);
+  handshakes.main = Math.min(handshakes.main, since.main);
 }
 
 /** An open flow said who it is and waits to be set up. */
@@ -126,15 +136,30 @@ export function left(door: Door, flow: number): void {
 
 /** What the loop does next; `undefined`: nothing is to do. Then the one flow to set up, if it is one. */
 export function nextTurn(door: Door, nowMs: number): Turn | undefined {
-  const { handshakes, policy } = door;
+  const { handshakes } = door;
   const ring = room.nextRing(door.room, creditsLeft(door.credits, nowMs) >= 1);
   const call = ring !== undefined && room.isOfCall(door.room, ring);
   door.bothWaited = false;
   if (call) return 'callSetUp';
-  if (handshakes.call > 0 && door.open < policy.openMax) return 'callHandshake';
-  const handshakesWait = handshakes.main > 0 && door.open < policy.openMax * (1 - CALL_RESERVE);
+  if (handshakes.call > 0 && door.open < door.openMax) return 'callHandshake';
+  const handshakesWait = handshakes.main > 0 && door.open < door.openMax * (1 - CALL_RESERVE);
   door.bothWaited = handshakesWait && ring !== undefined;
   return nextStage(door.share, handshakesWait, ring !== undefined);
+}
+
+/**
+ * The set-up that is due now, where handshakes are not the door's to order: those in a call first, others while
+ * handshakes have had their part of the CPU.
+ */
+export function nextSetUp(door: Door, nowMs: number): 'callSetUp' | 'setUp' | undefined {
+  const ring = room.nextRing(door.room, creditsLeft(door.credits, nowMs) >= 1);
+  if (ring === undefined) return undefined;
+  if (room.isOfCall(door.room, ring)) {
+    door.bothWaited = false;
+    return 'callSetUp';
+  }
+  door.bothWaited = door.handshakes.main + door.handshakes.call > 0;
+  return nextStage(door.share, door.bothWaited, true) === 'setUp' ? 'setUp' : undefined;
 }
 
 /** Takes the flow of a turn that is a set-up. */
@@ -158,16 +183,24 @@ export function spent(door: Door, turn: Turn, spentMs: number, workMs: number, n
  * @param acceptQueue connections that the kernel holds, as far as it is known.
  */
 export function decideListening(door: Door, acceptQueue: number): void {
-  const { listening, handshakes } = door;
-  listening.main = listens(door, listening.main, handshakes.call + handshakes.main, acceptQueue);
-  listening.call = listens(door, listening.call, handshakes.call, acceptQueue);
+  const { listening, handshakes, openMax } = door;
+  const both = handshakes.call + handshakes.main;
+  listening.main = listens(door, listening.main, both, openMax * (1 - CALL_RESERVE), acceptQueue);
+  listening.call = listens(door, listening.call, handshakes.call, openMax, acceptQueue);
 }
 
-function listens(door: Door, before: boolean, handshakes: number, acceptQueue: number): boolean {
-  const { patienceMs, patienceShare, acceptQueueMax } = door.policy;
-  const factor = before ? 1 : LISTEN_AGAIN;
+function listens(
+  door: Door,
+  before: boolean,
+  handshakes: number,
+  openMax: number,
+  acceptQueue: number,
+): boolean {
+  const { patienceMs, patienceShare, acceptQueueMax, listenAgainShare } = door.policy;
+  const factor = before ? 1 : listenAgainShare;
   return (
     handshakeWaitMs(door, handshakes) <= patienceMs * patienceShare * factor &&
+    handshakes + door.open < openMax * factor &&
     acceptQueue <= acceptQueueMax * ACCEPT_QUEUE_SHARE * factor
   );
 }
@@ -183,7 +216,7 @@ export function handshakeWaitMs(door: Door, before: number): number {
   const { handshakeMs, setUpMs } = policy;
   const evenMs = before * handshakeMs * (1 / policy.handshakeShare - 1);
   const cpuMs = (before * handshakeMs + Math.min(evenMs, (before + open) * setUpMs)) / capacity.speed;
-  const beyond = before + open - policy.openMax * (1 - CALL_RESERVE);
+  const beyond = before + open - door.openMax * (1 - CALL_RESERVE);
   return beyond <= 0 ? cpuMs : Math.max(cpuMs, beyond * setUpEveryMs(door));
 }
 
@@ -207,7 +240,7 @@ function setUpEveryMs({ policy, capacity, credits, room: { dues, needCredit } }:
 /** What those who wait are told: how many stand before them, and how long that takes. */
 export function tellWaits(door: Door, tell: (flow: number, etaMs: number, ahead: number) => void): void {
   const { policy, handshakes, capacity } = door;
-  const busy = handshakes.main > 0 && door.open < policy.openMax ? 1 - policy.handshakeShare : 1;
+  const busy = handshakes.main > 0 && door.open < door.openMax ? 1 - policy.handshakeShare : 1;
   const everyMs = Math.max(policy.setUpMs / capacity.speed / Math.max(busy, 0.1), setUpEveryMs(door));
   room.inOrder(door.room).forEach((flow, ahead) => {
     tell(flow, Math.min(Math.ceil((ahead + 1) * everyMs), ETA_MS_MAX), ahead);

@@ -24,6 +24,14 @@ export const transportProperties = {
     maximum: 65_535,
     description: 'Port that clients connect to; 0 takes a free one.',
   }),
+  GATEWAY_PRIORITY_PORT: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 65_535,
+      description:
+        'Port of its own for sessions in a call, so that they come in while the other one is shut; others are served last there. 0 takes a free one. Not set: there is none.',
+    }),
+  ),
   GATEWAY_TLS_CERT_FILE: Type.Optional(
     Type.String({
       description:
@@ -105,6 +113,7 @@ export function webTransportOptions(config: TransportConfig, unsentBytesMax: num
   return {
     host: config.GATEWAY_HOST,
     port: config.GATEWAY_PORT,
+    priorityPort: config.GATEWAY_PRIORITY_PORT,
     tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     trustedProxies: commaList(config.TRUSTED_PROXIES),
     allowedOrigins: commaList(config.ALLOWED_ORIGINS),

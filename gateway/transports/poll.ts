@@ -29,7 +29,6 @@ export interface PollOptions extends PollFlowOptions {
 export interface PollDeps {
   readonly clock: Clock;
   readonly random: Random;
-  readonly reception: Reception;
   readonly flowNumber: () => number;
   /** Counts what the transport refused before a flow stood; what `admit` refuses is the hub's to count. */
   readonly refused: (fault: FaultCode) => void;
@@ -39,7 +38,7 @@ export interface PollDeps {
 
 export interface Poll {
   /** Adds the routes; flows are shared by all apps. */
-  serve(app: TemplatedApp): void;
+  serve(app: TemplatedApp, reception: Reception): void;
   /** Answers what stands, and ends all flows. */
   close(): void;
 }
@@ -64,8 +63,8 @@ export function createPoll(
     movesOn: deps.movesOn,
   };
 
-  function post(response: HttpResponse, request: HttpRequest): void {
-    const { opening, originAllowed, viaProxyProtocol } = deps.reception(response, request, 'poll');
+  function post(reception: Reception, response: HttpResponse, request: HttpRequest): void {
+    const { opening, originAllowed, viaProxyProtocol } = reception(response, request, 'poll');
     const exchange = new Exchange(response, deps.clock, viaProxyProtocol);
     const headers = crossOriginHeaders(opening.origin, originAllowed);
     const answer = (fault: FaultCode, closes: boolean) =>
@@ -108,8 +107,8 @@ export function createPoll(
     return flow;
   }
 
-  function preflight(response: HttpResponse, request: HttpRequest): void {
-    const { opening, originAllowed, viaProxyProtocol } = deps.reception(response, request, 'poll');
+  function preflight(reception: Reception, response: HttpResponse, request: HttpRequest): void {
+    const { opening, originAllowed, viaProxyProtocol } = reception(response, request, 'poll');
     const exchange = new Exchange(response, deps.clock, viaProxyProtocol);
     const headers = crossOriginHeaders(opening.origin, originAllowed);
     if (!originAllowed) exchange.answer(faultAnswer('ORIGIN_REFUSED', headers));
@@ -117,7 +116,10 @@ export function createPoll(
   }
 
   return {
-    serve: (app) => void app.post(POLL_PATH, post).options(POLL_PATH, preflight),
+    serve(app, reception) {
+      app.post(POLL_PATH, (response, request) => post(reception, response, request));
+      app.options(POLL_PATH, (response, request) => preflight(reception, response, request));
+    },
     close() {
       for (const flow of [...flows.values()]) flow.end(undefined);
     },

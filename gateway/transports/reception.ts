@@ -7,7 +7,7 @@
  */
 
 import type { HttpRequest, HttpResponse } from '#runtime/uws.ts';
-import type { Opening } from '../seams.ts';
+import type { Listener, Opening } from '../seams.ts';
 import { clientAddress, type Trusts, trustOf } from './address.ts';
 import { isOriginAllowed, type OriginPolicy } from './origins.ts';
 
@@ -33,7 +33,7 @@ export interface ReceptionOptions {
   readonly tls: object | undefined;
 }
 
-export function createReception(options: ReceptionOptions): Reception {
+export function createReception(options: ReceptionOptions, listener: Listener): Reception {
   const trusts = trustOf(options.trustedProxies);
   const origins: OriginPolicy = { allowed: options.allowedOrigins, loopback: options.loopback };
   return (response, request, transport) => {
@@ -48,6 +48,7 @@ export function createReception(options: ReceptionOptions): Reception {
         origin,
         secure: options.tls !== undefined || near.secure,
         bearer: bearerOf(request.getHeader('authorization'), protocols),
+        listener,
       },
       originAllowed: isOriginAllowed(origins, origin, request.getHeader('host')),
       protocols,

@@ -1,23 +1,18 @@
 /**
- * Web transport: one port for WebSocket, long poll and a few pages, plain or TLS, by uWebSockets.js.
- *
- * A certificate cannot be changed within an app, so a new one makes a new app, which takes over the port:
- * the old listener is closed and the new one opened in the same turn of the loop. Connections that
- * stand live on in the old app. The port is tried out first with the sockets of Node: the listeners of
- * uWebSockets.js share a port with whoever else listens there, and nobody would notice.
+ * Web transport: one port for WebSocket, long poll and a few pages, plain or TLS, by uWebSockets.js; and a second one
+ * with the same for those in a call, where an operator wants it.
  */
 
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import type { Cancel, Clock } from '#runtime/clock.ts';
 import type { Random } from '#runtime/random.ts';
-import { type TemplatedApp, type us_listen_socket, uws } from '#runtime/uws.ts';
+import { type TemplatedApp, uws } from '#runtime/uws.ts';
 import type { FaultCode } from '#wire/faults.ts';
-import type { Dialect, Opening, Transport, TransportEvents } from '../seams.ts';
+import type { Dialect, Listener, Opening, Transport, TransportEvents } from '../seams.ts';
 import { type CertificateFiles, certificateProblem, watchCertificate } from './certificate.ts';
+import { createEntrance, type Entrance } from './entrance.ts';
 import { Exchange, type HttpAnswer } from './exchange.ts';
 import { createPoll, type PollOptions } from './poll.ts';
-import { createReception, type ReceptionOptions } from './reception.ts';
+import { createReception, type Reception, type ReceptionOptions } from './reception.ts';
 import { createSockets } from './sockets.ts';
 import { type WebSocketOptions, webSocketBehavior } from './websocket.ts';
 
@@ -25,6 +20,8 @@ export interface WebTransportOptions extends ReceptionOptions, WebSocketOptions,
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
+  /** Of the listener for those in a call; `undefined`: there is none. */
+  readonly priorityPort?: number | undefined;
   readonly tls: CertificateFiles | undefined;
   /** TCP connections at once; further ones are closed as they come. */
   readonly socketsMax: number;
@@ -58,7 +55,7 @@ export interface WebTransportDeps {
   readonly pages?: readonly Page[];
 }
 
-/** `listen` after `stopListening` listens again on the same port. */
+/** `listen` after `stopListening` listens again on the same ports. */
 export function createWebTransport(
   options: WebTransportOptions,
   dialects: WebDialects,
@@ -66,38 +63,41 @@ export function createWebTransport(
   deps: WebTransportDeps,
 ): Transport {
   const { host, tls } = options;
-  const reception = createReception(options);
-  const sockets = createSockets(options.socketsMax, deps.socketsChanged ?? (() => undefined), () =>
-    deps.refused('BUSY'),
-  );
-  const shared = {
-    ...deps,
-    reception,
-    movesOn: () => listener === undefined,
-    socketClosed: sockets.webSocketClosed,
-  };
+  const sockets = createSockets({
+    max: options.socketsMax,
+    events,
+    changed: deps.socketsChanged ?? (() => undefined),
+    refused: () => deps.refused('BUSY'),
+  });
+  let leaving = false;
+  const shared = { ...deps, movesOn: () => leaving, socketClosed: sockets.webSocketClosed };
+  const receptions = { main: createReception(options, 'main'), call: createReception(options, 'call') };
   const poll = dialects.poll && createPoll(options, dialects.poll, events, shared);
-  const apps: TemplatedApp[] = [newApp()];
+  const main = createEntrance(host, options.port, () => newApp('main'));
+  const call =
+    options.priorityPort === undefined
+      ? undefined
+      : createEntrance(host, options.priorityPort, () => newApp('call'));
+  const entrances: readonly Entrance[] = call === undefined ? [main] : [main, call];
   const cancelWatch: Cancel | undefined =
     tls && watchCertificate(tls, deps.clock, renew, deps.certificateChanged);
-  let listener: us_listen_socket | undefined;
-  let { port } = options;
 
-  function newApp(): TemplatedApp {
+  function newApp(listener: Listener): TemplatedApp {
+    const reception = receptions[listener];
     const app = tls === undefined ? uws.App() : secureApp(tls);
     boundIdleTime(app);
-    sockets.watch(app);
+    sockets.watch(app, listener);
     for (const dialect of dialects.webSocket)
-      app.ws(dialect.endpoint.path, webSocketBehavior(options, dialect, events, shared));
-    poll?.serve(app);
-    for (const page of deps.pages ?? []) servePage(app, page);
+      app.ws(dialect.endpoint.path, webSocketBehavior(options, dialect, events, { ...shared, reception }));
+    poll?.serve(app, reception);
+    for (const page of deps.pages ?? []) servePage(app, page, reception);
     return app.any('/*', (response, request) => {
       const { viaProxyProtocol } = reception(response, request, 'poll');
       new Exchange(response, deps.clock, viaProxyProtocol).answer(notFound);
     });
   }
 
-  function servePage(app: TemplatedApp, page: Page): void {
+  function servePage(app: TemplatedApp, page: Page, reception: Reception): void {
     app[page.method ?? 'get'](page.path, (response, request) => {
       const { opening, viaProxyProtocol } = reception(response, request, 'poll');
       const answer = page.answer({ opening, query: request.getQuery() });
@@ -106,39 +106,33 @@ export function createWebTransport(
   }
 
   function renew(): void {
-    const app = newApp();
-    apps.push(app);
-    if (listener === undefined) return;
-    stopListening();
-    open();
-  }
-
-  function open(): void {
-    // The listener is there when the call returns; the newest app has the newest certificate.
-    apps.at(-1)!.listen(host, port, (socket) => {
-      if (socket !== false) listener = socket;
-    });
-    if (listener === undefined) throw new Error(`cannot listen on ${host}:${port}`);
+    for (const entrance of entrances) entrance.renew();
   }
 
   function stopListening(): void {
-    if (listener !== undefined) uws.us_listen_socket_close(listener);
-    listener = undefined;
+    leaving = true;
+    for (const entrance of entrances) entrance.shut();
   }
 
   return {
     async listen() {
-      if (listener !== undefined) return port;
-      port = await freePort(host, port);
-      open();
-      return port;
+      leaving = false;
+      const [port = 0, priorityPort] = await Promise.all(entrances.map((entrance) => entrance.listen()));
+      return { main: port, call: priorityPort };
     },
     stopListening,
+    setListening(listener, listens) {
+      const entrance = listener === 'main' ? main : call;
+      if (entrance === undefined || leaving) return false;
+      if (listens) return entrance.open();
+      entrance.shut();
+      return false;
+    },
     close() {
       cancelWatch?.();
       stopListening();
       poll?.close();
-      for (const app of apps) app.close();
+      for (const entrance of entrances) entrance.close();
     },
   };
 }
@@ -160,14 +154,4 @@ const IDLE_S = 10;
 /** Its type declarations do not know this method yet. */
 function boundIdleTime(app: TemplatedApp): void {
   (app as TemplatedApp & { setIdleTimeout(seconds: number): void }).setIdleTimeout(IDLE_S);
-}
-
-/** The port itself, or a free one for 0. Rejects with `EADDRINUSE` where somebody else listens. */
-async function freePort(host: string, port: number): Promise<number> {
-  const server = createServer().listen(port, host);
-  await once(server, 'listening');
-  const taken = (server.address() as AddressInfo).port;
-  server.close();
-  await once(server, 'close');
-  return taken;
 }

@@ -15,6 +15,7 @@ import type { Flow, Opening, TransportEvents } from '#gateway/seams.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { readConfig } from '#runtime/config.ts';
 import { createLogger } from '#runtime/log.ts';
+import { createSystemLoop } from '#runtime/loop.ts';
 import { createSystemRandom } from '#runtime/random.ts';
 import type { Environment } from '#test/harness/process.ts';
 import { createHmacIssuer } from '#test/harness/tokens.ts';
@@ -67,14 +68,16 @@ export function createSocketless(bus: Bus, clock: Clock, config: GatewayConfig):
   let events: TransportEvents | undefined;
   let flows = 0;
   const gateway = createGateway({
-    ...{ bus, clock, random, config, log },
+    ...{ bus, clock, loop: createSystemLoop(), random, config, log },
     metrics: createGatewayMetrics(new Registry()),
     authenticator: createAuthenticator({ config, clock, log, keysWereRead: () => undefined }),
     revocations: { revoked: () => false, watch: () => undefined },
     iceServers: createIceServers(config, clock),
     transport(given) {
       events = given;
-      return { listen: async () => 0, stopListening: () => undefined, close: () => undefined };
+      const nothing = () => undefined;
+      const listen = async () => ({ main: 0 });
+      return { listen, stopListening: nothing, setListening: () => true, close: nothing };
     },
   });
   function opened(user: string): SocketlessFlow {

@@ -18,6 +18,7 @@ import { createWebTransport } from '#gateway/transports/web.ts';
 import { createSystemClock } from '#runtime/clock.ts';
 import { readConfig } from '#runtime/config.ts';
 import { createLogger } from '#runtime/log.ts';
+import { createSystemLoop } from '#runtime/loop.ts';
 import { createSystemRandom } from '#runtime/random.ts';
 
 const echoDialect: Dialect<undefined> = {
@@ -55,6 +56,7 @@ export async function startEchoServer(messageBytesMax: number): Promise<EchoServ
   const gateway = createGateway({
     bus: createMemoryBus({}, { clock, random }),
     clock,
+    loop: createSystemLoop(),
     random,
     config,
     log: createLogger('echo', 'warn'),

@@ -3,7 +3,7 @@
  * told to.
  */
 
-import type { Dialect, Flow, Opening, TransportEvents } from '#gateway/seams.ts';
+import type { Dialect, Flow, Listener, Opening, TransportEvents } from '#gateway/seams.ts';
 import type { FaultCode } from '#wire/faults.ts';
 
 export type Told =
@@ -25,6 +25,20 @@ export class FakeHub implements TransportEvents {
   /** Answers a message, from within the call. */
   reaction: (flow: Flow, text: string) => void = () => {};
   private waiting: { readonly look: () => void }[] = [];
+
+  /** Connections that came and have not ended before anything came of them, by listener. */
+  readonly came = { main: 0, call: 0 };
+  /** Closes what connects at once. */
+  shutsOut = false;
+
+  knocked(listener: Listener): boolean {
+    if (!this.shutsOut) this.came[listener] += 1;
+    return !this.shutsOut;
+  }
+
+  hungUp(listener: Listener): void {
+    this.came[listener] -= 1;
+  }
 
   admit(_opening: Opening): FaultCode | undefined {
     return this.refusal;

@@ -15,6 +15,7 @@ export interface WebUnderTest {
   readonly hub: FakeHub;
   readonly transport: Transport;
   readonly port: number;
+  readonly priorityPort: number | undefined;
   readonly url: string;
   /** What was refused before a flow stood. */
   readonly refused: FaultCode[];
@@ -61,6 +62,6 @@ export async function startWeb(
     },
   );
   t.after(() => transport.close());
-  const port = await transport.listen();
-  return { hub, transport, port, url: `http://127.0.0.1:${port}`, refused, certificates };
+  const { main: port, call: priorityPort } = await transport.listen();
+  return { hub, transport, port, priorityPort, url: `http://127.0.0.1:${port}`, refused, certificates };
 }

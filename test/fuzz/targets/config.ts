@@ -41,7 +41,7 @@ export function configTarget(): Target {
       if (gateway !== undefined) {
         assert(valid.gateway.Check(gateway), 'a gateway configuration against its schema');
         // What passed the checks can be used.
-        createReception(webTransportOptions(gateway, gateway.GATEWAY_OUTBOX_BYTES_MAX));
+        createReception(webTransportOptions(gateway, gateway.GATEWAY_OUTBOX_BYTES_MAX), 'main');
       }
       return `${gateway !== undefined} ${router !== undefined} ${allInOne !== undefined}`;
     },

@@ -76,13 +76,15 @@ async function startGateway(): Promise<Gateway> {
   let closed = false;
   let events: TransportEvents | undefined;
   const gateway = createGateway({
-    ...{ bus: busOf(handlers), clock, random, config, metrics, log: quiet },
+    ...{ bus: busOf(handlers), clock, loop: { idleMs: () => 0 }, random, config, metrics, log: quiet },
     authenticator: { authenticate: () => bob, seal: () => ({ resume: 'r', expiresAt: bob.expiresAt }) },
     revocations: { revoked: () => false, watch: () => undefined },
     iceServers: { iceServersFor: () => undefined },
     transport(given) {
       events = given;
-      return { listen: async () => 1, stopListening: () => undefined, close: () => undefined };
+      const nothing = () => undefined;
+      const listen = async () => ({ main: 1 });
+      return { listen, stopListening: nothing, setListening: () => true, close: nothing };
     },
   });
   await gateway.start();

@@ -1,0 +1,40 @@
+/**
+ * Door configuration: the variables that say how a gateway takes in a crowd.
+ *
+ * `gateway/config.ts` takes these properties into the schema of the process.
+ */
+
+import Type from 'typebox';
+
+const modes = ['law', 'dry-run', 'open', 'refuse'] as const;
+export type DoorMode = (typeof modes)[number];
+
+export const doorProperties = {
+  GATEWAY_DOOR: Type.Union(
+    modes.map((mode) => Type.Literal(mode)),
+    {
+      default: 'law',
+      description:
+        '`law`: does not listen while those who come would wait too long, and sets up who is open in the order of the door. `dry-run`: does what `open` does and counts what `law` would have done. To compare with: `open` takes everybody as they come, `refuse` answers 503 over GATEWAY_REFUSE_OVER.',
+    },
+  ),
+  GATEWAY_PATIENCE_MS: Type.Integer({
+    default: 10_000,
+    minimum: 1_000,
+    maximum: 600_000,
+    description: 'How long the least patient client waits for a connection to open.',
+  }),
+  GATEWAY_OPEN_MAX: Type.Integer({
+    default: 16_384,
+    minimum: 16,
+    maximum: 1_000_000,
+    description:
+      'Connections that may be open and not set up; less where flows or file descriptors would not do.',
+  }),
+  GATEWAY_REFUSE_OVER: Type.Integer({
+    default: 3_500,
+    minimum: 1,
+    maximum: 1_000_000,
+    description: 'GATEWAY_DOOR=refuse: connections accepted and not set up above which others get 503.',
+  }),
+};

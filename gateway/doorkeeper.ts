@@ -1,0 +1,369 @@
+/**
+ * Doorkeeper: the door's arms and legs; it counts who comes, lets it listen or not, and sets up whose turn it is.
+ *
+ *     knocked → (TLS, upgrade: the loop does it) → opened → hello → waits → its turn → set up
+ *
+ * Handshakes are the loop's work: uWebSockets.js does a few per turn, the newest first, and nobody can tell it otherwise. What
+ * they took is what passed since the last turn less what the loop waited; the set-ups then get their part of the
+ * time, right after. While nobody waits there is no such turn: a `hello` is served at once.
+ *
+ * A loop that had nothing to do shows that whoever is not through waits for the network, and not for this
+ * gateway; so connections that never say a word shut nobody out.
+ */
+
+import type { Clock } from '#runtime/clock.ts';
+import type { Logger } from '#runtime/log.ts';
+import type { Loop } from '#runtime/loop.ts';
+import { labelledTally, tally } from '#runtime/tally.ts';
+import type { DoorMode } from './door/config.ts';
+import {
+  createDoor,
+  type DoorPolicy,
+  decideListening,
+  handshaken,
+  knocked,
+  left,
+  nextSetUp,
+  rested,
+  setUpsPerSecond,
+  spent,
+  takeFlow,
+  tellWaits,
+  waits,
+  workMs,
+} from './door/door.ts';
+import type { WaitingClass } from './door/waiting-room.ts';
+import type { FlowRecord } from './flow-record.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import type { Listener } from './seams.ts';
+
+export interface DoorkeeperDeps {
+  readonly clock: Clock;
+  readonly loop: Loop;
+  readonly log: Logger;
+  readonly metrics: GatewayMetrics;
+  readonly policy: DoorPolicy;
+  readonly mode: DoorMode;
+  /** Connections accepted and not set up above which others are refused, where the mode is `refuse`. */
+  readonly refuseOver: number;
+  /** How many flows more there may be. */
+  placesLeft(): number;
+  /** Begins or ends to listen; answers what holds now. */
+  setListening(listener: Listener, listens: boolean): boolean;
+  tellWait(record: FlowRecord, etaMs: number, ahead: number): void;
+  /** It said nothing, and others need its place. */
+  silent(record: FlowRecord): void;
+}
+
+/** Who waits, and what is done when its turn comes. */
+export interface Entry {
+  readonly record: FlowRecord;
+  readonly name: WaitingClass;
+  readonly needsCredit: boolean;
+  readonly movable: boolean;
+  setUp(): void;
+}
+
+interface Waiting extends Entry {
+  toldAtMs: number;
+  toldEtaMs: number;
+}
+
+/** Set-ups have so long before the loop turns; frames of those who are in wait no longer. */
+const SLICE_MS = 5;
+/** A turn shorter than this had nothing to read. */
+const NOTHING_MS = 0.03;
+/** The loop has waited: longer than the clock errs. */
+const WAITED_MS = 0.1;
+/** While the door does not listen, or somebody waits for a credit, it looks again after so long. */
+const LOOK_MS = 20;
+/** Set-ups whose answers are due; more would wait at the routers, in no order. */
+const UNDER_WAY_MAX = 2_048;
+/** Waits are told so often, to so many at once, and to one no more often than this. */
+const TELL_MS = 250;
+const TELL_MAX = 250;
+const TELL_AGAIN_MS = 2_000;
+const TOLD_AGAIN_SHARE = 0.2;
+/** Who is served within this is not told. */
+const TELL_FROM_MS = 300;
+/** Where the silent hold half of the places, they have so long to say something. */
+const SILENT_MS = 2_000;
+const LOG_MS = 10_000;
+
+export type Doorkeeper = ReturnType<typeof createDoorkeeper>;
+
+export function createDoorkeeper(deps: DoorkeeperDeps) {
+  const { clock, loop, metrics, mode } = deps;
+  const door = createDoor(deps.policy, clock.monotonicMs());
+  const { handshakeMs, setUpMs } = deps.policy;
+  const orders = mode === 'law';
+  const waiting = new Map<number, Waiting>();
+  /** Open and nothing said, the oldest first. */
+  const silent = new Map<number, FlowRecord>();
+  const arrivals = tally(metrics.arrivals);
+  const admitted = labelledTally(metrics.admitted, 'class');
+  const would = labelledTally(metrics.doorWould, 'what');
+  /** What came and was done since the last turn of the door. */
+  const came = { main: 0, call: 0 };
+  let shaken = 0;
+  let setUps = 0;
+  let cameBefore = 0;
+  let turnDue = false;
+  let looksAt: (() => void) | undefined;
+  let endedAtMs = clock.monotonicMs();
+  let idleAtMs = loop.idleMs();
+  /** Whether handshakes were due at the end of the last turn, and whether the loop went on at once. */
+  let wasBusy = false;
+  let wentOn = false;
+  let underWay = 0;
+  const listens = { main: true, call: true };
+  let loggedAtMs = Number.NEGATIVE_INFINITY;
+  let tellAtMs = 0;
+
+  // What the transport tells.
+
+  function comes(listener: Listener): boolean {
+    arrivals.inc();
+    came[listener] += 1;
+    turnSoon();
+    if (knocked(door, listener)) return true;
+    if (mode === 'dry-run') would.inc('drop');
+    if (!orders) {
+      door.handshakes[listener] += 1;
+      return true;
+    }
+    metrics.dropped.inc();
+    return false;
+  }
+
+  function hungUp(listener: Listener): void {
+    handshaken(door, listener, false);
+    turnSoon();
+  }
+
+  /** Whether somebody who is through the handshake is turned away all the same. */
+  function refuses(): boolean {
+    if (mode !== 'refuse') return false;
+    return door.handshakes.main + door.handshakes.call + door.open + underWay > deps.refuseOver;
+  }
+
+  function opened(record: FlowRecord): void {
+    handshaken(door, record.flow.opening.listener ?? 'main', true);
+    shaken += 1;
+    record.place = 'silent';
+    record.openedAtMs = clock.monotonicMs();
+    silent.set(record.flow.number, record);
+    turnSoon();
+  }
+
+  // What the hub asks.
+
+  /** A flow said who it is: it is set up now, or waits. */
+  function hello(entry: Entry): void {
+    const { record } = entry;
+    const flow = record.flow.number;
+    silent.delete(flow);
+    record.place = 'waiting';
+    waiting.set(flow, { ...entry, toldAtMs: 0, toldEtaMs: 0 });
+    const first = door.room.dues.size === 0 && door.handshakes.main + door.handshakes.call === 0;
+    waits(door, flow, entry.name, entry.needsCredit, entry.movable, record.openedAtMs);
+    if (!orders) return serveInAnyCase(flow);
+    if (first && underWay < UNDER_WAY_MAX && nextSetUp(door, clock.monotonicMs()) !== undefined) serveNext();
+    else turnSoon();
+  }
+
+  /** As naive servers do: at once, whoever else waits. */
+  function serveInAnyCase(flow: number): void {
+    left(door, flow);
+    setUps += 1;
+    begin(waiting.get(flow)!);
+  }
+
+  function serveNext(): void {
+    const flow = takeFlow(door, clock.monotonicMs());
+    setUps += 1;
+    begin(waiting.get(flow)!);
+  }
+
+  function begin(entry: Waiting): void {
+    const { record, name } = entry;
+    waiting.delete(record.flow.number);
+    record.place = 'underWay';
+    underWay += 1;
+    admitted.inc(name);
+    metrics.doorWaitSeconds.observe((clock.monotonicMs() - record.openedAtMs) / 1_000);
+    entry.setUp();
+  }
+
+  /** Its session stands. */
+  function stands(record: FlowRecord): void {
+    if (record.place === 'underWay') underWay -= 1;
+    record.place = 'in';
+  }
+
+  function ended(record: FlowRecord): void {
+    const { number } = record.flow;
+    if (record.place === 'silent' || record.place === 'waiting') {
+      silent.delete(number);
+      waiting.delete(number);
+      left(door, number);
+    }
+    stands(record);
+  }
+
+  // The turn.
+
+  function turnSoon(): void {
+    if (turnDue) return;
+    turnDue = true;
+    clock.soon(turn);
+  }
+
+  function turn(): void {
+    turnDue = false;
+    const nowMs = clock.monotonicMs();
+    const idleMs = loop.idleMs();
+    const waitedMs = idleMs - idleAtMs;
+    const busyMs = Math.max(0, nowMs - endedAtMs - waitedMs);
+    if (waitedMs > WAITED_MS || (wentOn && busyMs < NOTHING_MS)) rested(door, came);
+    else if (wasBusy) charge(busyMs, nowMs);
+    shaken = 0;
+    setUps = 0;
+    if (orders) serve(nowMs);
+    listen();
+    keepOrder();
+    cameBefore = came.main + came.call;
+    came.main = 0;
+    came.call = 0;
+    endedAtMs = clock.monotonicMs();
+    idleAtMs = idleMs;
+    goOn();
+  }
+
+  /** The loop's part of the time, and what was done in it. */
+  function charge(busyMs: number, nowMs: number): void {
+    door.bothWaited = door.room.dues.size > 0;
+    spent(door, 'handshake', busyMs, shaken * handshakeMs + setUps * setUpMs, nowMs);
+  }
+
+  function serve(fromMs: number): void {
+    let nowMs = fromMs;
+    while (underWay < UNDER_WAY_MAX) {
+      const kind = nextSetUp(door, nowMs);
+      if (kind === undefined) return;
+      const beganMs = nowMs;
+      const flow = takeFlow(door, nowMs);
+      begin(waiting.get(flow)!);
+      nowMs = clock.monotonicMs();
+      spent(door, kind, nowMs - beganMs, setUpMs, nowMs);
+      if (nowMs - fromMs > SLICE_MS) return;
+    }
+  }
+
+  function listen(): void {
+    door.openMax = Math.max(0, Math.min(deps.policy.openMax, door.open + deps.placesLeft()));
+    // Both times: one long turn alone says that there was a pause, and what it kept waiting is in by now.
+    decideListening(door, Math.min(cameBefore, came.main + came.call));
+    listenBy('main');
+    listenBy('call');
+  }
+
+  function listenBy(listener: Listener): void {
+    const wanted = door.listening[listener];
+    if (wanted === listens[listener]) return;
+    if (!orders) {
+      if (mode === 'dry-run' && !wanted) would.inc('stop-listening');
+      listens[listener] = wanted;
+      return;
+    }
+    listens[listener] = deps.setListening(listener, wanted);
+    metrics.listening.set({ listener }, listens[listener] ? 1 : 0);
+    if (!wanted) metrics.stoppedListening.inc({ listener });
+    sayListening(listener, wanted);
+  }
+
+  function sayListening(listener: Listener, wanted: boolean): void {
+    const nowMs = clock.monotonicMs();
+    if (nowMs - loggedAtMs < LOG_MS) return;
+    loggedAtMs = nowMs;
+    const event = wanted ? 'door.listens' : 'door.shut';
+    const { handshakes, open } = door;
+    const perSecond = Math.round(setUpsPerSecond(door));
+    deps.log.info(
+      { event, listener, handshakes: handshakes.main + handshakes.call, open, perSecond },
+      wanted ? 'listening again' : 'not listening for now: those who come would wait too long',
+    );
+  }
+
+  /** Tells those who wait, and makes room where the silent stand in the way. */
+  function keepOrder(): void {
+    const nowMs = clock.monotonicMs();
+    if (nowMs < tellAtMs) return;
+    if (waiting.size > 0) tellSome(nowMs);
+    // To order thousands takes its time; telling gets a fiftieth of the whole at most.
+    tellAtMs = nowMs + Math.max(TELL_MS, 50 * (clock.monotonicMs() - nowMs));
+    for (const record of silent.values()) {
+      if (silent.size * 2 <= door.openMax || nowMs - record.openedAtMs < SILENT_MS) break;
+      deps.silent(record);
+    }
+  }
+
+  function tellSome(nowMs: number): void {
+    let told = 0;
+    tellWaits(door, (flow, etaMs, ahead) => {
+      const entry = waiting.get(flow);
+      if (entry === undefined || told >= TELL_MAX || etaMs < TELL_FROM_MS) return;
+      const isNews = Math.abs(entry.toldEtaMs - etaMs) > TOLD_AGAIN_SHARE * entry.toldEtaMs;
+      if (!isNews || nowMs - entry.toldAtMs < TELL_AGAIN_MS) return;
+      told += 1;
+      entry.toldAtMs = nowMs;
+      entry.toldEtaMs = etaMs;
+      deps.tellWait(entry.record, etaMs, ahead);
+    });
+  }
+
+  /** Another turn at once while set-ups are due; later while there is something to wait for. */
+  function goOn(): void {
+    const shaking = door.handshakes.main + door.handshakes.call > 0;
+    const canServe = orders && waiting.size > 0 && underWay < UNDER_WAY_MAX;
+    wentOn = canServe && (shaking || nextSetUp(door, endedAtMs) !== undefined);
+    wasBusy = wentOn || shaking;
+    if (wentOn) return turnSoon();
+    const looks = waiting.size > 0 || silent.size > 0 || !(listens.main && listens.call);
+    if (looks && looksAt === undefined) looksAt = clock.after(LOOK_MS, look);
+  }
+
+  /** Counted anew, since it is asked a few times a second. */
+  function state() {
+    const counts = { call: 0, stock: 0, resume: 0, fresh: 0, pretender: 0 };
+    for (const { name } of waiting.values()) counts[name] += 1;
+    return {
+      listening: { ...listens },
+      setUpsPerSecond: setUpsPerSecond(door),
+      workMs: workMs(door),
+      handshakes: door.handshakes.main + door.handshakes.call,
+      movable: door.room.dues.size - door.room.settled.size,
+      waiting: counts,
+      silent: silent.size,
+    };
+  }
+
+  function look(): void {
+    looksAt = undefined;
+    turnSoon();
+  }
+
+  return {
+    knocked: comes,
+    hungUp,
+    refuses,
+    opened,
+    hello,
+    stands,
+    ended,
+    state,
+    stop(): void {
+      looksAt?.();
+    },
+  };
+}
