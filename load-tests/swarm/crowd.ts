@@ -1,0 +1,141 @@
+/**
+ * Crowd: all clients of one process, and what the orders do to them.
+ */
+
+import { createSeededRandom } from '#runtime/random.ts';
+import { createHmacIssuer } from '#test/harness/tokens.ts';
+import { Calls } from './calls.ts';
+import { Client, type Surroundings } from './client.ts';
+import { nowMs } from './clock.ts';
+import type { Place } from './line.ts';
+import {
+  type CrowdOptions,
+  type Episode,
+  type GatewayPlaces,
+  type Ledger,
+  nameOf,
+  type Order,
+  type Tally,
+} from './orders.ts';
+import { Record } from './record.ts';
+import { STEP_MS, Wheel } from './wheel.ts';
+
+/** Clients that share an address of loopback: well below what one address has ports for. */
+const CLIENTS_PER_ADDRESS = 500;
+const CALLS_TURN_MS = 20;
+
+export interface Crowd {
+  carryOut(order: Exclude<Order, { order: 'crowd' }>): Promise<Episode | Ledger | undefined>;
+  tally(): Tally;
+}
+
+export function createCrowd(options: CrowdOptions): Crowd {
+  const { first, count, pairs, seed, secret } = options;
+  const { draw } = createSeededRandom(seed);
+  const issuer = createHmacIssuer(secret);
+  const rights = { users: { send: ['*'] } };
+  const wheel = new Wheel(nowMs());
+  let places: readonly GatewayPlaces[] = [];
+  let latestMs = 0;
+  const record = new Record(count, (client) => inCall(client));
+  const around: Surroundings = {
+    options,
+    record,
+    wheel,
+    nowMs,
+    draw,
+    placeFor: (client) => placeFor(client.index),
+    addressFor: (client) => addressOf(first + client),
+    tokenFor: (client) => issuer.token(nameOf(first + client), { rights, lifeSeconds: 86_400 }),
+    inCall: (client) => inCall(client),
+    stands: (client, repeatMs) => calls.stands(client, repeatMs),
+    received: (client, message) => calls.received(client, message),
+  };
+  const clients = Array.from({ length: count }, (_, index) => new Client(index, around));
+  const calls = new Calls(clients.slice(0, 2 * pairs), first, options.frameEveryMs, nowMs);
+
+  function inCall(client: number): boolean {
+    return client < 2 * pairs && calls.inCall(clients[client]!);
+  }
+
+  function placeFor(client: number): Place | undefined {
+    const chosen = places[Math.floor(draw() * places.length)];
+    if (chosen === undefined) return undefined;
+    return options.atPriority || inCall(client) ? (chosen.priority ?? chosen.main) : chosen.main;
+  }
+
+  let turnedMs = nowMs();
+  setInterval(() => {
+    const now = nowMs();
+    latestMs = Math.max(latestMs, now - turnedMs - STEP_MS);
+    turnedMs = now;
+    wheel.turn(now);
+  }, STEP_MS);
+  setInterval(() => calls.turn(), CALLS_TURN_MS);
+
+  function ramp(overMs: number): Promise<void> {
+    return evenly(clients, overMs, (client) => client.come());
+  }
+
+  function cut(howMany: number, overMs: number): Promise<void> {
+    // Not those in a call, whose frames are watched.
+    const up = clients.filter((client) => client.up && client.index >= 2 * pairs);
+    return evenly(up.slice(0, howMany), overMs, (client) => client.cut());
+  }
+
+  return {
+    async carryOut(order) {
+      switch (order.order) {
+        case 'places':
+          places = order.places;
+          return undefined;
+        case 'ramp':
+          await ramp(order.overMs);
+          return undefined;
+        case 'mark':
+          record.mark(order.atMs);
+          return undefined;
+        case 'episode':
+          return record.episode();
+        case 'cut':
+          await cut(order.clients, order.overMs);
+          return undefined;
+        case 'rest':
+          calls.rest();
+          return undefined;
+        case 'ledger':
+          return calls.ledger();
+        case 'leave':
+          for (const client of clients) client.leave();
+          return undefined;
+      }
+    },
+    tally() {
+      const tally = record.tally(latestMs);
+      latestMs = 0;
+      return tally;
+    },
+  };
+}
+
+/** Does something with each, evenly over a time. */
+function evenly<Item>(items: readonly Item[], overMs: number, act: (item: Item) => void): Promise<void> {
+  const startMs = nowMs();
+  let next = 0;
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {
+      const share = overMs === 0 ? 1 : Math.min(1, (nowMs() - startMs) / overMs);
+      const until = Math.floor(items.length * share);
+      while (next < until) act(items[next++]!);
+      if (share < 1) return;
+      clearInterval(timer);
+      resolve();
+    }, STEP_MS);
+  });
+}
+
+/** 127.1.0.1 and on. */
+function addressOf(client: number): string {
+  const address = Math.floor(client / CLIENTS_PER_ADDRESS);
+  return `127.${1 + Math.floor(address / 62_500)}.${Math.floor(address / 250) % 250}.${1 + (address % 250)}`;
+}

@@ -1,0 +1,119 @@
+/**
+ * Orders: what the steering process asks of a swarm's processes, and what these answer.
+ */
+
+import type { Place } from './line.ts';
+
+export const timings = ['law', 'socketIo', 'fixed', 'fullJitter', 'heedless'] as const;
+/** Whose pace of coming back a crowd keeps; `law`: the SDK's own core. */
+export type Timing = (typeof timings)[number];
+
+export interface CrowdOptions {
+  /** The first of the clients' numbers: their names are made of them. */
+  readonly first: number;
+  readonly count: number;
+  readonly tls: boolean;
+  /** What tokens are made with (HS256). */
+  readonly secret: string;
+  readonly timing: Timing;
+  /** So many pairs are in a call and exchange frames. */
+  readonly pairs: number;
+  readonly frameEveryMs: number;
+  readonly seed: number;
+  /** `none`: opens and says nothing. `forged`: claims a session in a call by a seal that is not the service's. */
+  readonly greeting: 'proper' | 'none' | 'forged';
+  /** All go where those in a call are expected. */
+  readonly atPriority: boolean;
+}
+
+export interface GatewayPlaces {
+  readonly main: Place;
+  /** Where it expects those in a call. */
+  readonly priority?: Place | undefined;
+}
+
+export type Order =
+  | { readonly order: 'crowd'; readonly options: CrowdOptions }
+  /** Where clients find a gateway from now on; each attempt goes to one of these at random. */
+  | { readonly order: 'places'; readonly places: readonly GatewayPlaces[] }
+  /** All come for the first time, evenly. */
+  | { readonly order: 'ramp'; readonly overMs: number }
+  /** From this moment of the machine's clock, who is lost, tries and comes back is written down. */
+  | { readonly order: 'mark'; readonly atMs: number }
+  | { readonly order: 'episode' }
+  /** The connections of so many clients that are up break, evenly over the time. */
+  | { readonly order: 'cut'; readonly clients: number; readonly overMs: number }
+  /** No more frames are sent; what is on its way may come. */
+  | { readonly order: 'rest' }
+  | { readonly order: 'ledger' }
+  /** All leave, and none comes back. */
+  | { readonly order: 'leave' };
+
+/** What became of the crowd of one process since the mark. */
+export interface Episode {
+  /** One entry per client that lost its flow: when it was back for good, after the mark; infinite: it is not. */
+  readonly backMs: Float64Array;
+  readonly inCall: Uint8Array;
+  readonly attempts: Uint16Array;
+  /** Per bin of 100 ms after the mark. */
+  readonly attempted: readonly number[];
+  readonly setUp: readonly number[];
+  readonly lost: readonly number[];
+  readonly openTimeouts: number;
+  readonly handshakeTimeouts: number;
+  readonly sentOn: number;
+}
+
+/** Frames between the pairs. */
+export interface Ledger {
+  readonly sent: number;
+  readonly acknowledged: number;
+  /** Acknowledged, and not come. */
+  readonly lost: number;
+  readonly doubled: number;
+  readonly disordered: number;
+  readonly gaps: number;
+  /** From the call to send to the frame at the other, in milliseconds, of the last ones. */
+  readonly tookMs: readonly number[];
+}
+
+export interface Tally {
+  /** Present state. */
+  readonly up: number;
+  readonly waiting: number;
+  /** Connections that stand or are on their way. */
+  readonly lines: number;
+  /** So far. */
+  readonly attempts: number;
+  readonly opened: number;
+  readonly welcomed: number;
+  readonly resumed: number;
+  readonly failed: number;
+  readonly losses: number;
+  readonly waitsTold: number;
+  /** Faults and answers other than an upgrade, by their name. */
+  readonly faults: Readonly<Record<string, number>>;
+  /** As one client was told last. */
+  readonly spread: { readonly gatewayMs: number; readonly fleetMs: number };
+  /** Of this process: how late its clients act at worst since the last tally, and the time it has had on the processor. */
+  readonly lateMs: number;
+  readonly cpuMicros: number;
+  readonly bytes: number;
+}
+
+export interface OrderMessage {
+  readonly id: number;
+  readonly order: Order;
+}
+
+export type Answer =
+  | { readonly kind: 'tally'; readonly tally: Tally }
+  | { readonly kind: 'done'; readonly id: number; readonly result: Episode | Ledger | undefined }
+  | { readonly kind: 'error'; readonly id: number; readonly error: string };
+
+export const BIN_MS = 100;
+export const TALLY_MS = 250;
+
+export function nameOf(client: number): string {
+  return `s${client.toString().padStart(7, '0')}`;
+}

@@ -1,0 +1,131 @@
+/**
+ * Record: what the clients of one process do, counted; and from a mark on, who was lost and when he was back.
+ */
+
+import { BIN_MS, type Episode, type Tally } from './orders.ts';
+
+const NOT_LOST = -1;
+
+export class Record {
+  up = 0;
+  waiting = 0;
+  lines = 0;
+  attempts = 0;
+  opened = 0;
+  welcomed = 0;
+  resumed = 0;
+  failed = 0;
+  losses = 0;
+  waitsTold = 0;
+  spread = { gatewayMs: 0, fleetMs: 0 };
+  readonly #faults = new Map<string, number>();
+  readonly #inCall: (client: number) => boolean;
+  /** After the mark; infinite: away; -1: never lost. */
+  readonly #backMs: Float64Array;
+  readonly #tries: Uint16Array;
+  readonly #wasInCall: Uint8Array;
+  #markMs = Number.POSITIVE_INFINITY;
+  #attempted: number[] = [];
+  #setUp: number[] = [];
+  #lost: number[] = [];
+  #openTimeouts = 0;
+  #handshakeTimeouts = 0;
+  #sentOn = 0;
+
+  constructor(clients: number, inCall: (client: number) => boolean) {
+    this.#inCall = inCall;
+    this.#backMs = new Float64Array(clients).fill(NOT_LOST);
+    this.#tries = new Uint16Array(clients);
+    this.#wasInCall = new Uint8Array(clients);
+  }
+
+  mark(atMs: number): void {
+    this.#markMs = atMs;
+    this.#backMs.fill(NOT_LOST);
+    this.#tries.fill(0);
+    this.#attempted = [];
+    this.#setUp = [];
+    this.#lost = [];
+    this.#openTimeouts = this.#handshakeTimeouts = this.#sentOn = 0;
+  }
+
+  attempt(client: number, nowMs: number): void {
+    this.attempts++;
+    this.lines++;
+    this.#tries[client]! += 1;
+    this.#count(this.#attempted, nowMs);
+  }
+
+  lose(client: number, nowMs: number): void {
+    this.up--;
+    this.losses++;
+    this.#count(this.#lost, nowMs);
+    if (this.#backMs[client] === NOT_LOST) {
+      this.#tries[client] = 0;
+      this.#wasInCall[client] = this.#inCall(client) ? 1 : 0;
+    }
+    this.#backMs[client] = Number.POSITIVE_INFINITY;
+  }
+
+  welcome(client: number, resumed: boolean, nowMs: number): void {
+    this.up++;
+    this.welcomed++;
+    if (resumed) this.resumed++;
+    this.#count(this.#setUp, nowMs);
+    if (this.#backMs[client] !== NOT_LOST) this.#backMs[client] = nowMs - this.#markMs;
+  }
+
+  fail(opened: boolean, inTime: boolean): void {
+    this.failed++;
+    if (inTime) return;
+    if (opened) this.#openTimeouts++;
+    else this.#handshakeTimeouts++;
+  }
+
+  sendOn(): void {
+    this.#sentOn++;
+  }
+
+  fault(name: string): void {
+    this.#faults.set(name, (this.#faults.get(name) ?? 0) + 1);
+  }
+
+  episode(): Episode {
+    const lost = [...this.#backMs.keys()].filter((client) => this.#backMs[client] !== NOT_LOST);
+    return {
+      backMs: Float64Array.from(lost, (client) => this.#backMs[client]!),
+      inCall: Uint8Array.from(lost, (client) => this.#wasInCall[client]!),
+      attempts: Uint16Array.from(lost, (client) => this.#tries[client]!),
+      attempted: filled(this.#attempted),
+      setUp: filled(this.#setUp),
+      lost: filled(this.#lost),
+      openTimeouts: this.#openTimeouts,
+      handshakeTimeouts: this.#handshakeTimeouts,
+      sentOn: this.#sentOn,
+    };
+  }
+
+  tally(lateMs: number): Tally {
+    const { user, system } = process.cpuUsage();
+    const { up, waiting, lines, attempts, opened, welcomed, resumed, failed, losses, waitsTold, spread } =
+      this;
+    const counts = { up, waiting, lines, attempts, opened, welcomed, resumed, failed, losses, waitsTold };
+    return {
+      ...counts,
+      spread,
+      faults: Object.fromEntries(this.#faults),
+      lateMs,
+      cpuMicros: user + system,
+      bytes: process.memoryUsage.rss(),
+    };
+  }
+
+  #count(bins: number[], nowMs: number): void {
+    const bin = Math.floor((nowMs - this.#markMs) / BIN_MS);
+    if (bin >= 0) bins[bin] = (bins[bin] ?? 0) + 1;
+  }
+}
+
+function filled(bins: readonly number[]): number[] {
+  return Array.from(bins, (count) => count ?? 0);
+}
