@@ -68,6 +68,11 @@ export const routerProperties = {
     maximum: 86_400_000,
     description: 'Clients are never told to come back over more than this, in milliseconds.',
   }),
+  ADMISSION_REBALANCE: Type.Boolean({
+    default: true,
+    description:
+      'Whether gateways that hold more than their part close idle sessions, a few at a time and never one in a call, so that they come back elsewhere.',
+  }),
 };
 
 const RouterOptions = Type.Object(routerProperties);

@@ -199,6 +199,11 @@ function admissionMetrics(registers: Registry[]) {
       help: 'Waiting clients that a gateway was asked to send on to another one.',
       registers,
     }),
+    sheds: new Counter({
+      name: 'router_admission_sheds_total',
+      help: 'Idle sessions that a gateway was asked to close, since it held more than its part.',
+      registers,
+    }),
     reportsRefused: new Counter({
       name: 'router_load_reports_refused_total',
       help: 'Load reports and limits not heeded: malformed, of a newer version, or of more gateways than can be.',

@@ -54,6 +54,7 @@ const optionsDefault: RouterOptions = {
   PRESENCE_GRACE_MS: 10_000,
   ADMISSION_SPREAD_MS_MIN: 0,
   ADMISSION_SPREAD_MS_MAX: 600_000,
+  ADMISSION_REBALANCE: true,
 };
 
 let flows = 0;

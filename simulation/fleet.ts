@@ -68,6 +68,7 @@ export class Fleet {
       ceilings: { fresh: ceilingPerSecond, all: undefined },
       setUpShare: cost.setUpMs / eachMs,
       spread: { msMin: 0, msMax: 600_000 },
+      rebalance: false,
     };
     this.#admission = emptyAdmission(1, BEFORE_MS - LEARNING_MS);
     this.untold = population.spreadNumber(spreadUntilTold);

@@ -155,6 +155,8 @@ const DoorNews = Type.Object({
   moves: Type.Optional(
     Type.Array(Type.Object({ url: Url, clients: Type.Integer({ minimum: 1, maximum: 1e9 }) })),
   ),
+  /** Close so many sessions that are idle, never one in a call: this gateway holds more than its part. */
+  shed: Type.Optional(Type.Integer({ minimum: 1, maximum: 1e6 })),
   /** The limits that are not ceilings, told where a report shows another revision. */
   limits: Type.Optional(
     Type.Object({

@@ -20,6 +20,7 @@ const policy = {
   ceilings: { fresh: 400, all: undefined },
   setUpShare: 0.25,
   spread: { msMin: 0, msMax: 600_000 },
+  rebalance: true,
 };
 
 type Turn = Considered & { readonly atMs: number };

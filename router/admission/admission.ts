@@ -10,6 +10,7 @@
 
 import { CREDIT_WINDOW_MS, deal } from './credits.ts';
 import type { Load, SpreadStanding } from './loads.ts';
+import { sheds } from './rebalance.ts';
 import { changedByAQuarter, type SpreadBounds, type SpreadOf, spreads, type ToldSpread } from './spread.ts';
 import { type Move, moves } from './takeover.ts';
 
@@ -25,6 +26,8 @@ export interface AdmissionPolicy {
   /** The part of a whole set-up that is left once a client is open. */
   readonly setUpShare: number;
   readonly spread: SpreadBounds;
+  /** Whether gateways that hold more than their part shed idle sessions. */
+  readonly rebalance: boolean;
 }
 
 interface Reporter {
@@ -60,6 +63,8 @@ export interface Told {
   readonly credits?: { readonly gateways: number; readonly fresh?: Dealt; readonly all?: Dealt };
   /** Only if its clients are to be told. */
   readonly spread?: SpreadOf;
+  /** Idle sessions it is to close, since it holds more than its part. */
+  readonly shed?: number;
 }
 
 export interface Considered {
@@ -133,11 +138,18 @@ export function considered(
   const spreadOf = spreads(loads, next.usual, policy.spread);
   const dealt = credits(state, policy, fresh, known.length - fresh.length);
   const reporters = new Map(next.reporters);
+  const shedBy =
+    policy.rebalance && known.length === fresh.length ? sheds(loads, window, CONSIDER_MS) : undefined;
   const told = fresh.map(([gateway, reporter], i): Told => {
     const spread = spreadOf.get(gateway)!;
     const tells = toTell(reporter, spread, nowMs);
     if (tells) reporters.set(gateway, { ...reporter, told: spread, toldAtMs: nowMs });
-    return { gateway, credits: dealt.told[i]!, ...(tells ? { spread } : {}) };
+    const shed = shedBy?.get(gateway);
+    return {
+      ...{ gateway, credits: dealt.told[i]! },
+      ...(tells ? { spread } : {}),
+      ...(shed === undefined ? {} : { shed }),
+    };
   });
   return [
     { ...next, window: window + 1, carried: dealt.carried, reporters },

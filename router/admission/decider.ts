@@ -176,7 +176,10 @@ function turn(state: State): void {
 function decide(state: State, term: number, nowMs: number): void {
   const { config, inForce } = state;
   const { ADMISSION_SPREAD_MS_MIN: msMin, ADMISSION_SPREAD_MS_MAX: msMax } = config;
-  const policy = { ceilings: inForce.ceilings, setUpShare: SET_UP_SHARE, spread: { msMin, msMax } };
+  const policy = {
+    ...{ ceilings: inForce.ceilings, setUpShare: SET_UP_SHARE, spread: { msMin, msMax } },
+    rebalance: config.ADMISSION_REBALANCE,
+  };
   if (state.admission.term !== term) state.admission = takenUp(state.admission, term);
   const [next, verdict] = considered(state.admission, policy, nowMs);
   state.admission = next;
@@ -185,7 +188,7 @@ function decide(state: State, term: number, nowMs: number): void {
 
 function tell(state: State, told: Told, verdict: Considered): void {
   const { bus, router } = state;
-  const { gateway, spread } = told;
+  const { gateway, spread, shed } = told;
   const moves = movesFrom(state, gateway, verdict);
   const limits = limitsFor(state, gateway);
   const credits = creditsOf(state, told);
@@ -194,6 +197,7 @@ function tell(state: State, told: Told, verdict: Considered): void {
     ...(credits && { credits }),
     ...(spread && { spread }),
     ...(moves.length > 0 && { moves }),
+    ...(shed !== undefined && { shed }),
     ...(limits && { limits }),
   };
   if (bus.post.publish(doorSubject(gateway), encodeAdmission(news))) count(state, news);
@@ -232,7 +236,7 @@ function limitsFor({ reports, limits, limitsRevision }: State, gateway: string):
 
 // Counting.
 
-function count({ metrics }: State, { credits, spread, moves }: DoorNews): void {
+function count({ metrics }: State, { credits, spread, moves, shed }: DoorNews): void {
   for (const kind of ['fresh', 'all'] as const) {
     const dealt = credits?.[kind];
     if (dealt !== undefined) metrics.credits.inc({ kind }, dealt.credits);
@@ -243,6 +247,7 @@ function count({ metrics }: State, { credits, spread, moves }: DoorNews): void {
     metrics.spreadSeconds.set({ window: 'fleet' }, spread.fleetMs / 1_000);
   }
   for (const { clients } of moves ?? []) metrics.moves.inc(clients);
+  if (shed !== undefined) metrics.sheds.inc(shed);
 }
 
 function showDeciding(state: State, deciding: boolean): void {

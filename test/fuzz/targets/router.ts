@@ -101,6 +101,7 @@ async function startRouter() {
       PRESENCE_GRACE_MS: 10_000,
       ADMISSION_SPREAD_MS_MIN: 0,
       ADMISSION_SPREAD_MS_MAX: 600_000,
+      ADMISSION_REBALANCE: true,
     },
     metrics: createRouterMetrics(new Registry()),
   });
