@@ -64,7 +64,7 @@ async function routerAlone() {
       ROUTER_POSITIONS_MAX: 200_000,
     },
     ...{ ROUTER_UNREACHABLE_HELD_MAX: 0, PRESENCE_GRACE_MS: 10_000 },
-    ...{ ADMISSION_SPREAD_MS_MIN: 0, ADMISSION_SPREAD_MS_MAX: 600_000 },
+    ...{ ADMISSION_SPREAD_MS_MIN: 0, ADMISSION_SPREAD_MS_MAX: 600_000, ADMISSION_REBALANCE: false },
   };
   const metrics = createRouterMetrics(new Registry());
   const log = createLogger('router', 'silent');
