@@ -5,6 +5,8 @@
  */
 
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { fromZero } from '#runtime/tally.ts';
+import { faults } from '#wire/faults.ts';
 
 export type GatewayMetrics = ReturnType<typeof createGatewayMetrics>;
 
@@ -33,12 +35,16 @@ export function createGatewayMetrics(register: Registry) {
       help: 'The same of the flow that has most; past GATEWAY_OUTBOX_BYTES_MAX it is closed as SLOW_CONSUMER.',
       registers,
     }),
-    opened: new Counter({
-      name: 'gateway_sessions_opened_total',
-      help: 'Sessions welcomed, fresh or resumed.',
-      labelNames: ['how'] as const,
-      registers,
-    }),
+    opened: fromZero(
+      new Counter({
+        name: 'gateway_sessions_opened_total',
+        help: 'Sessions welcomed, fresh or resumed.',
+        labelNames: ['how'] as const,
+        registers,
+      }),
+      'how',
+      ['fresh', 'resumed'],
+    ),
     arrivals: new Counter({
       name: 'gateway_door_arrivals_total',
       help: 'Connections accepted at the clients’ ports.',
@@ -49,12 +55,16 @@ export function createGatewayMetrics(register: Registry) {
       help: 'Connections closed right after they were accepted, as they came faster than listening could stop.',
       registers,
     }),
-    admitted: new Counter({
-      name: 'gateway_door_admitted_total',
-      help: 'Flows whose set-up began, by the class in which they waited.',
-      labelNames: ['class'] as const,
-      registers,
-    }),
+    admitted: fromZero(
+      new Counter({
+        name: 'gateway_door_admitted_total',
+        help: 'Flows whose set-up began, by the class in which they waited.',
+        labelNames: ['class'] as const,
+        registers,
+      }),
+      'class',
+      ['call', 'stock', 'resume', 'fresh', 'pretender'],
+    ),
     doorWaitSeconds: new Histogram({
       name: 'gateway_door_wait_seconds',
       help: 'From a flow opened to the beginning of its set-up.',
@@ -88,12 +98,16 @@ export function createGatewayMetrics(register: Registry) {
       labelNames: ['listener'] as const,
       registers,
     }),
-    stoppedListening: new Counter({
-      name: 'gateway_door_stops_total',
-      help: 'Times that the door stopped listening.',
-      labelNames: ['listener'] as const,
-      registers,
-    }),
+    stoppedListening: fromZero(
+      new Counter({
+        name: 'gateway_door_stops_total',
+        help: 'Times that the door stopped listening.',
+        labelNames: ['listener'] as const,
+        registers,
+      }),
+      'listener',
+      ['main', 'call'],
+    ),
     doorWould: new Counter({
       name: 'gateway_door_would_total',
       help: 'What a door that only counts (dry run) would have done: stopped listening, closed a connection, refused for a limit.',
@@ -106,18 +120,26 @@ export function createGatewayMetrics(register: Registry) {
       labelNames: ['op'] as const,
       registers,
     }),
-    faults: new Counter({
-      name: 'gateway_faults_total',
-      help: 'Mistakes and refusals by the code of the fault table, counted when they are met.',
-      labelNames: ['fault'] as const,
-      registers,
-    }),
-    appended: new Counter({
-      name: 'gateway_appends_total',
-      help: 'Answers of the log to appends of this gateway.',
-      labelNames: ['outcome'] as const,
-      registers,
-    }),
+    faults: fromZero(
+      new Counter({
+        name: 'gateway_faults_total',
+        help: 'Mistakes and refusals by the code of the fault table, counted when they are met.',
+        labelNames: ['fault'] as const,
+        registers,
+      }),
+      'fault',
+      Object.keys(faults),
+    ),
+    appended: fromZero(
+      new Counter({
+        name: 'gateway_appends_total',
+        help: 'Answers of the log to appends of this gateway.',
+        labelNames: ['outcome'] as const,
+        registers,
+      }),
+      'outcome',
+      ['stored', 'refused', 'undecided'],
+    ),
     appendSeconds: new Histogram({
       name: 'gateway_append_seconds',
       help: 'From a frame handed to the log to its answer; of one frame in 16.',
@@ -151,35 +173,51 @@ export function createGatewayMetrics(register: Registry) {
       help: 'Pages read from the log for sessions that were behind.',
       registers,
     }),
-    announcements: new Counter({
-      name: 'gateway_announcements_total',
-      help: 'Partitions announced to their owner anew, by cause.',
-      labelNames: ['cause'] as const,
-      registers,
-    }),
-    nodeFaults: new Counter({
-      name: 'gateway_node_faults_total',
-      help: 'Messages of other nodes that could not be read, by cause.',
-      labelNames: ['cause'] as const,
-      registers,
-    }),
+    announcements: fromZero(
+      new Counter({
+        name: 'gateway_announcements_total',
+        help: 'Partitions announced to their owner anew, by cause.',
+        labelNames: ['cause'] as const,
+        registers,
+      }),
+      'cause',
+      ['owner', 'hole', 'beat', 'beat-lost', 'request-lost', 'stale', 'bus'],
+    ),
+    nodeFaults: fromZero(
+      new Counter({
+        name: 'gateway_node_faults_total',
+        help: 'Messages of other nodes that could not be read, by cause.',
+        labelNames: ['cause'] as const,
+        registers,
+      }),
+      'cause',
+      ['version', 'malformed', 'early-overflow'],
+    ),
     partitionsRegistered: new Gauge({
       name: 'gateway_partitions_registered',
       help: 'Partitions whose owner knows this gateway.',
       registers,
     }),
-    keyReadings: new Counter({
-      name: 'gateway_issuer_key_readings_total',
-      help: 'Readings of the issuer’s keys, from its JWKS server or the file, by outcome.',
-      labelNames: ['outcome'] as const,
-      registers,
-    }),
-    revocations: new Counter({
-      name: 'gateway_revocations_read_total',
-      help: 'Revocations read from the journal, those that stood there at the start included.',
-      labelNames: ['kind'] as const,
-      registers,
-    }),
+    keyReadings: fromZero(
+      new Counter({
+        name: 'gateway_issuer_key_readings_total',
+        help: 'Readings of the issuer’s keys, from its JWKS server or the file, by outcome.',
+        labelNames: ['outcome'] as const,
+        registers,
+      }),
+      'outcome',
+      ['ok', 'failed'],
+    ),
+    revocations: fromZero(
+      new Counter({
+        name: 'gateway_revocations_read_total',
+        help: 'Revocations read from the journal, those that stood there at the start included.',
+        labelNames: ['kind'] as const,
+        registers,
+      }),
+      'kind',
+      ['user', 'session', 'token'],
+    ),
     busUp: new Gauge({ name: 'gateway_bus_up', help: '1 while the bus is connected, else 0.', registers }),
   };
 }
