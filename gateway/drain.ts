@@ -7,7 +7,7 @@
 
 import type { Clock } from '#runtime/clock.ts';
 
-interface Busy {
+export interface Busy {
   /** When a frame of a call last passed, and when anything was last heard; monotonic, 0 is never. */
   readonly callAtMs: number;
   readonly heardAtMs: number;
@@ -16,10 +16,16 @@ interface Busy {
 /** A call is taken to go on for so long after its last frame. */
 const CALL_MS = 3_600_000;
 
+export function isInCall({ callAtMs }: Busy, nowMs: number): boolean {
+  return callAtMs > 0 && nowMs - callAtMs < CALL_MS;
+}
+
 export function handOverOrder<Record extends Busy>(records: readonly Record[], nowMs: number): Record[] {
-  const inCall = (record: Record) => record.callAtMs > 0 && nowMs - record.callAtMs < CALL_MS;
   return [...records].sort(
-    (a, b) => Number(inCall(a)) - Number(inCall(b)) || a.callAtMs - b.callAtMs || a.heardAtMs - b.heardAtMs,
+    (a, b) =>
+      Number(isInCall(a, nowMs)) - Number(isInCall(b, nowMs)) ||
+      a.callAtMs - b.callAtMs ||
+      a.heardAtMs - b.heardAtMs,
   );
 }
 
