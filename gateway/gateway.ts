@@ -25,6 +25,7 @@ import { handedOver } from './drain.ts';
 import { createErrands } from './errands.ts';
 import type { FlowRecord } from './flow-record.ts';
 import { createFlowTable } from './flow-table.ts';
+import { createHearing, HEARING_TICK_MS, ticked, unreadMs } from './hearing.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { createOpening } from './opening.ts';
 import { gatewayPolicy, sessionLimits, traceparents } from './policy.ts';
@@ -78,6 +79,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const traceparent = traceparents(deps.random);
   const flows = createFlowTable({ clock, config, metrics, sayClosing, ended });
   const requests = labelledTally(metrics.requests, 'op');
+  const hearing = createHearing(clock.monotonicMs());
   /** Sessions that asked to be told of absent targets. */
   const askers = new Map<string, FlowRecord>();
   let sessionsOpen = 0;
@@ -276,6 +278,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       monotonicMs: clock.monotonicMs(),
       logMs: bus.log.nowMs(),
       busUp: bus.post.connected,
+      unreadMs: unreadMs(hearing, clock.monotonicMs()),
     };
   }
 
@@ -339,7 +342,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
     async start() {
       routers.start();
       revocations.watch(opening.dropRevoked);
-      cancelSecond = clock.every(1_000, everySecond);
+      const cancels = [
+        clock.every(1_000, everySecond),
+        clock.every(HEARING_TICK_MS, () => ticked(hearing, clock.monotonicMs())),
+      ];
+      cancelSecond = () => {
+        for (const cancel of cancels) cancel();
+      };
       const { main: port, call: priorityPort } = await transport.listen();
       log.info({ event: 'gateway.started', gateway, port, priorityPort }, 'listening to clients');
       return port;

@@ -46,6 +46,8 @@ export interface Moment {
   readonly monotonicMs: number;
   readonly logMs: number;
   readonly busUp: boolean;
+  /** For how long what is read now may have lain unread; see `hearing.ts`. */
+  readonly unreadMs: number;
 }
 
 export class Session {
@@ -67,6 +69,8 @@ export class Session {
   queues: Map<Channel, SendQueue> | undefined = undefined;
   /** Requests that wait for their answers. */
   pending = 0;
+  /** On the monotonic clock: nothing it sends was written before. */
+  welcomedMs = 0;
   dueMs = 0;
   refusals = 0;
   /** A younger flow of this session has its sends. */

@@ -18,9 +18,12 @@ import type { AppendOutcome, Moment, Session, SessionEffect, SessionPolicy } fro
 import {
   emptySendQueue,
   givenBack,
+  givenUp,
   isIdle,
+  isOver,
   offered,
   type PendingSend,
+  refusedAtMs,
   refusedBefore,
   type SendQueue,
   settled,
@@ -28,8 +31,6 @@ import {
 
 /** The clocks of a node and of the log may differ by this much after estimation. */
 const LOG_CLOCK_ERROR_MS = 250;
-/** How long a channel waits for a frame that was refused for sure to come again, past the time it was told. */
-const OWED_REFUSED_MS = 5_000;
 
 export type SendRequest = Extract<SessionRequest, { op: 'send' }>;
 
@@ -43,15 +44,28 @@ export function sendRequested(
   const { frame } = request;
   const fault = sendFault(session, frame, policy);
   if (fault !== undefined) return refusal(frame.id, fault);
+  if (session.sendsMoved) return sendRefusedForNow(session, frame, 'MOVED', undefined, at, policy);
   if (frame.volatile) return published(session, frame, traceparent, at, policy);
+  const queue = queueOf(session, frame.to.channel);
+  const repeatMs = repeatMsOf(frame, unreadMsMax(session, queue, frame.id, at), policy);
+  if (repeatMs <= 0) {
+    givenUp(queue, frame.id);
+    return refusal(frame.id, 'SEND_EXPIRED');
+  }
   if (!at.busUp) return sendRefusedForNow(session, frame, 'UNDECIDED', policy.retryAfterMs, at, policy);
-  const send = pendingSend(session, frame, traceparent, at, policy);
-  if (send === undefined) return refusal(frame.id, 'SEND_EXPIRED');
-  const verdict = offered(queueOf(session, frame.to.channel), send, at.logMs);
+  const send = pendingSend(session, frame, traceparent, repeatMs, at, policy);
+  const verdict = offered(queue, send, at.logMs);
   if (verdict.kind === 'refused')
     return refusal(frame.id, verdict.fault, retryAfterOf(verdict.fault, policy));
   if (verdict.kind === 'repeat') return [{ kind: 'forget' }];
   return verdict.kind === 'append' ? [appendEffect(frame.to.channel, send)] : [];
+}
+
+/** A send was not written before its flow was welcomed, nor a repeat before it was refused. */
+function unreadMsMax(session: Session, queue: SendQueue, id: string, at: Moment): number {
+  if (at.unreadMs === 0) return 0;
+  const sinceRefusedMs = at.logMs - (refusedAtMs(queue, id) ?? 0);
+  return Math.min(at.unreadMs, at.monotonicMs - session.welcomedMs, sinceRefusedMs);
 }
 
 function retryAfterOf(fault: FaultCode, policy: SessionPolicy): number | undefined {
@@ -59,7 +73,6 @@ function retryAfterOf(fault: FaultCode, policy: SessionPolicy): number | undefin
 }
 
 function sendFault(session: Session, frame: OutboundFrame, policy: SessionPolicy): FaultCode | undefined {
-  if (session.sendsMoved) return 'MOVED';
   if (frame.ttlMs !== undefined && frame.ttlMs > policy.ttlMsMax) return 'TTL_TOO_LONG';
   const parts = channelParts(frame.to.channel);
   if (parts === undefined) return 'INVALID';
@@ -75,17 +88,24 @@ export function sendRefusedForNow(
   session: Session,
   frame: OutboundFrame,
   fault: FaultCode,
-  retryAfterMs: number,
+  retryAfterMs: number | undefined,
   at: Moment,
   policy: SessionPolicy,
 ): SessionEffect[] {
   if (!frame.volatile) {
-    const repeatMs = policy.repeatMsMax - frame.ageMs;
-    const owedMs = fault === 'UNDECIDED' ? repeatMs : retryAfterMs + OWED_REFUSED_MS;
-    const queue = queueOf(session, frame.to.channel);
-    refusedBefore(queue, frame.id, fault, at.logMs + owedMs, at.logMs + repeatMs);
+    const endMs = Math.ceil(at.logMs + repeatMsOf(frame, 0, policy));
+    refusedBefore(queueOf(session, frame.to.channel), frame.id, fault, endMs, at.logMs);
   }
   return refusal(frame.id, fault, retryAfterMs);
+}
+
+/**
+ * For how long the frame may still be sent again.
+ *
+ * @param unreadMs what lay unread here for so long is that much older than the client says.
+ */
+function repeatMsOf({ ttlMs, ageMs }: OutboundFrame, unreadMs: number, policy: SessionPolicy): number {
+  return Math.min(policy.repeatMsMax - unreadMs, ttlMs ?? policy.ttlMsDefault) - ageMs;
 }
 
 function published(
@@ -104,20 +124,20 @@ function published(
   ];
 }
 
-/** The frame stamped and encoded, or `undefined` where its time has passed. */
+/** The frame stamped and encoded. */
 function pendingSend(
   session: Session,
   frame: OutboundFrame,
   traceparent: string,
+  repeatMs: number,
   at: Moment,
   policy: SessionPolicy,
-): PendingSend | undefined {
+): PendingSend {
   const ttlMs = (frame.ttlMs ?? policy.ttlMsDefault) - frame.ageMs;
-  const repeatMs = Math.min(policy.repeatMsMax - frame.ageMs, ttlMs);
-  if (repeatMs <= 0) return undefined;
   const notAfter = Math.ceil(at.logMs + repeatMs);
   const data = encodeEnvelope(header(session, frame, traceparent, ttlMs, notAfter, at, policy), frame.body);
-  return { id: frame.id, messageId: messageId(session, frame), data, ttlMs, notAfter };
+  const endMs = Math.ceil(at.logMs + repeatMsOf(frame, 0, policy));
+  return { id: frame.id, messageId: messageId(session, frame), data, ttlMs, notAfter, endMs };
 }
 
 function header(
@@ -196,11 +216,11 @@ export function appendAnswered(
       return withNext(session, channel, queue, effects);
     }
     case 'refused':
-      return returned(queue, outcome.fault, at, policy, policy.retryAfterMs + OWED_REFUSED_MS);
+      return returned(queue, outcome.fault, at, policy);
     case 'undecided':
       if (at.logMs > send.notAfter) return withNext(session, channel, queue, refusal(id, 'SEND_EXPIRED'));
       if (at.busUp) return [appendEffect(channel, send, true)];
-      return returned(queue, 'UNDECIDED', at, policy, policy.repeatMsMax);
+      return returned(queue, 'UNDECIDED', at, policy);
   }
 }
 
@@ -220,16 +240,14 @@ function withNext(
   return effects;
 }
 
-function returned(
-  queue: SendQueue,
-  fault: FaultCode,
-  at: Moment,
-  policy: SessionPolicy,
-  owedMs: number,
-): SessionEffect[] {
-  return givenBack(queue, fault, at.logMs, owedMs).flatMap((send) =>
-    refusal(send.id, fault, policy.retryAfterMs),
-  );
+function returned(queue: SendQueue, fault: FaultCode, at: Moment, policy: SessionPolicy): SessionEffect[] {
+  return givenBack(queue, fault, at.logMs).flatMap((send) => refusal(send.id, fault, policy.retryAfterMs));
+}
+
+/** Forgets channels of which nothing is owed any more. */
+export function sweepQueues({ queues }: Session, logMs: number): void {
+  if (queues === undefined) return;
+  for (const [channel, queue] of queues) if (isOver(queue, logMs)) queues.delete(channel);
 }
 
 function queueOf(session: Session, channel: Channel): SendQueue {

@@ -1,16 +1,34 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { emptySendQueue, givenBack, offered, type PendingSend, refusedBefore, settled } from './sends.ts';
+import {
+  emptySendQueue,
+  givenBack,
+  givenUp,
+  isOver,
+  offered,
+  type PendingSend,
+  refusedBefore,
+  settled,
+} from './sends.ts';
+
+/** Past all that a test does. */
+const END_MS = 200_000;
 
 function send(id: number): PendingSend {
-  return { id: `${id}`, messageId: `m${id}`, data: new Uint8Array(), ttlMs: 60_000, notAfter: 60_000 };
+  return {
+    id: `${id}`,
+    messageId: `m${id}`,
+    data: new Uint8Array(),
+    ttlMs: 60_000,
+    notAfter: 60_000,
+    endMs: 60_000,
+  };
 }
 
 /** How the log answers at a moment: it takes the frame, is full, or the bus is away. */
 type Weather = 'takes' | 'full' | 'away';
 
-const OWED_MS = { full: 5_500, away: 28_000 } as const;
 const REPEAT_MS = 500;
 
 test('[SESSION-13] whatever refuses them and however long, frames enter the log in the order they were sent', () => {
@@ -39,9 +57,9 @@ test('[SESSION-13] whatever refuses them and however long, frames enter the log 
       assert.equal(stored.length, next);
 
       function offer(id: number, now: Weather): void {
-        if (now === 'away') return refusedBefore(queue, `${id}`, 'UNDECIDED', nowMs + OWED_MS.away, 60_000);
+        if (now === 'away') return refusedBefore(queue, `${id}`, 'UNDECIDED', END_MS, nowMs);
         if (offered(queue, send(id), nowMs).kind !== 'append') return;
-        if (now === 'full') return void givenBack(queue, 'LOG_FULL', nowMs, OWED_MS.full);
+        if (now === 'full') return void givenBack(queue, 'LOG_FULL', nowMs);
         stored.push(id);
         waiting.splice(waiting.indexOf(id), 1);
         settled(queue);
@@ -50,21 +68,39 @@ test('[SESSION-13] whatever refuses them and however long, frames enter the log 
   );
 });
 
-test('[SESSION-13] one that comes late is not behind those sent after it, as long as it may come', () => {
+test('[SESSION-13] however late the client hears of a refusal, what it sent meanwhile is not taken first', () => {
   const queue = emptySendQueue();
-  refusedBefore(queue, '2', 'UNDECIDED', 28_000, 28_000);
-  assert.equal(offered(queue, send(2), 0).kind, 'append');
-  queue.waiting.push(send(3));
-  refusedBefore(queue, '4', 'UNDECIDED', 28_000, 28_000);
-  givenBack(queue, 'LOG_FULL', 0, OWED_MS.full);
-  const refused = offered(queue, send(3), 20_000);
-  assert.deepEqual(refused, { kind: 'refused', fault: 'LOG_FULL' });
-  assert.equal(offered(queue, send(2), 20_000).kind, 'append');
+  assert.equal(offered(queue, send(1), 0).kind, 'append');
+  givenBack(queue, 'LOG_FULL', 0);
+  assert.deepEqual(offered(queue, send(2), 20_000), { kind: 'refused', fault: 'LOG_FULL' });
+  assert.equal(offered(queue, send(1), 20_000).kind, 'append');
+  assert.equal(offered(queue, send(2), 20_000).kind, 'waits');
 });
 
-test('[SESSION-13] what the client has given up is not waited for', () => {
+test('[SESSION-13] what may not come any more is not waited for, and no channel is remembered for it', () => {
   const queue = emptySendQueue();
-  refusedBefore(queue, '1', 'UNDECIDED', 1_000, 1_000);
-  refusedBefore(queue, '2', 'UNDECIDED', 28_000, 28_000);
+  refusedBefore(queue, '1', 'UNDECIDED', 1_000, 0);
+  refusedBefore(queue, '2', 'UNDECIDED', 28_000, 0);
   assert.equal(offered(queue, send(2), 1_001).kind, 'append');
+  settled(queue);
+  refusedBefore(queue, '3', 'LOG_FULL', 2_000, 1_500);
+  assert.equal(isOver(queue, 2_000), false);
+  assert.equal(isOver(queue, 2_001), true);
+});
+
+test('[SESSION-13] a client that gives a refused frame up is not held back by it, unless it may still be stored', () => {
+  const queue = emptySendQueue();
+  refusedBefore(queue, '1', 'RATE_LIMITED', 28_000, 0);
+  refusedBefore(queue, '2', 'UNDECIDED', 28_000, 0);
+  for (const id of ['1', '2']) givenUp(queue, id);
+  assert.equal(offered(queue, send(3), 0).kind, 'refused');
+  assert.equal(offered(queue, send(2), 0).kind, 'append');
+});
+
+test('[SESSION-13] a refusal of what is in the queue does not make it owed', () => {
+  const queue = emptySendQueue();
+  offered(queue, send(1), 0);
+  refusedBefore(queue, '1', 'RATE_LIMITED', 28_000, 0);
+  settled(queue);
+  assert.equal(offered(queue, send(2), 0).kind, 'append');
 });

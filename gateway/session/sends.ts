@@ -4,8 +4,9 @@
  * One append is under way; later frames wait behind it. An append that got no answer is undecided: it is
  * repeated under the same id until its time (`notAfter`) has passed. When the bus is away, or the log refuses,
  * the client is told to send the same ids again, and so are all that wait behind; until the first of them
- * comes again (or its time has passed) the channel takes no other id, so that nothing overtakes it. These
- * ids are *owed*.
+ * comes again, or may not come any more, the channel takes no other id, so that nothing overtakes it. These
+ * ids are *owed*. How soon a client comes again says nothing: its answer, or its repeat, may be held up
+ * anywhere, while what it sent before it had the answer is read first.
  *
  * Pure: the caller appends, answers and keeps the time. All times are those of the log's clock.
  */
@@ -19,14 +20,17 @@ export interface PendingSend {
   readonly ttlMs: number;
   /** Not to be appended, and not to be believed stored, after this moment. */
   readonly notAfter: number;
+  /** Until then the client may send it again: never before `notAfter`, and later where its age is not known. */
+  readonly endMs: number;
 }
 
 interface OwedSend {
   readonly id: string;
-  untilMs: number;
-  /** After this it may not be repeated, so it is not waited for. */
-  readonly endMs: number;
   readonly fault: FaultCode;
+  /** After this it is not repeated, so it is not waited for. */
+  readonly endMs: number;
+  /** When it was refused last: a repeat was written after that. */
+  refusedMs: number;
 }
 
 /** Ids a channel remembers as owed; a client that runs further ahead loses the order, not the frames. */
@@ -55,8 +59,7 @@ export function isIdle(queue: SendQueue): boolean {
 
 /** What to do with a frame that the client sends. */
 export function offered(queue: SendQueue, send: PendingSend, nowMs: number): Offered {
-  const known =
-    queue.underWay?.id === send.id ? queue.underWay : queue.waiting.find((other) => other.id === send.id);
+  const known = inQueue(queue, send.id);
   if (known !== undefined) {
     return known.messageId === send.messageId
       ? { kind: 'repeat' }
@@ -64,7 +67,7 @@ export function offered(queue: SendQueue, send: PendingSend, nowMs: number): Off
   }
   const owed = firstOwed(queue, nowMs);
   if (owed !== undefined && owed.id !== send.id) {
-    refusedBefore(queue, send.id, owed.fault, owed.untilMs, send.notAfter);
+    refusedBefore(queue, send.id, owed.fault, send.endMs, nowMs);
     return { kind: 'refused', fault: owed.fault };
   }
   if (owed !== undefined) queue.owed.shift();
@@ -76,9 +79,13 @@ export function offered(queue: SendQueue, send: PendingSend, nowMs: number): Off
   return { kind: 'append' };
 }
 
+function inQueue({ underWay, waiting }: SendQueue, id: string): PendingSend | undefined {
+  return underWay?.id === id ? underWay : waiting.find((other) => other.id === id);
+}
+
 /** The id that has to come next, if any; those whose time has passed are forgotten. */
 function firstOwed(queue: SendQueue, nowMs: number): OwedSend | undefined {
-  while (queue.owed.length > 0 && queue.owed[0]!.untilMs < nowMs) queue.owed.shift();
+  while (queue.owed.length > 0 && queue.owed[0]!.endMs < nowMs) queue.owed.shift();
   return queue.owed[0];
 }
 
@@ -88,19 +95,10 @@ export function settled(queue: SendQueue): PendingSend | undefined {
   return queue.underWay;
 }
 
-/**
- * The append under way, and all behind it, are given back to the client to be sent again; they are owed.
- *
- * @param owedMs how long at most the channel waits for each of them.
- */
-export function givenBack(queue: SendQueue, fault: FaultCode, nowMs: number, owedMs: number): PendingSend[] {
+/** The append under way, and all behind it, are given back to the client to be sent again; they are owed. */
+export function givenBack(queue: SendQueue, fault: FaultCode, nowMs: number): PendingSend[] {
   const back = queue.underWay === undefined ? queue.waiting : [queue.underWay, ...queue.waiting];
-  queue.owed.unshift(
-    ...back.map(({ id, notAfter }) => {
-      return { id, untilMs: Math.min(notAfter, nowMs + owedMs), endMs: notAfter, fault };
-    }),
-  );
-  waitForElders(queue);
+  queue.owed.unshift(...back.map(({ id, endMs }) => ({ id, fault, endMs, refusedMs: nowMs })));
   queue.underWay = undefined;
   queue.waiting = [];
   return back;
@@ -108,29 +106,33 @@ export function givenBack(queue: SendQueue, fault: FaultCode, nowMs: number, owe
 
 /**
  * A frame that was refused before it reached the queue (for its rate, say) is owed all the same. One that is refused
- * again keeps its place for the time it is told now.
+ * again keeps its place.
  */
 export function refusedBefore(
   queue: SendQueue,
   id: string,
   fault: FaultCode,
-  untilMs: number,
   endMs: number,
+  nowMs: number,
 ): void {
   const known = queue.owed.find((owed) => owed.id === id);
-  if (known !== undefined) known.untilMs = Math.max(known.untilMs, Math.min(untilMs, known.endMs));
-  else if (queue.owed.length < OWED_MAX) {
-    queue.owed.push({ id, untilMs: Math.min(untilMs, endMs), endMs, fault });
-  }
-  waitForElders(queue);
+  if (known !== undefined) known.refusedMs = nowMs;
+  else if (queue.owed.length < OWED_MAX && inQueue(queue, id) === undefined)
+    queue.owed.push({ id, fault, endMs, refusedMs: nowMs });
 }
 
-/** None is given up before those sent after it, while it may come: it would enter the log behind them. */
-function waitForElders({ owed }: SendQueue): void {
-  let untilMs = 0;
-  for (let i = owed.length - 1; i >= 0; i--) {
-    const elder = owed[i]!;
-    untilMs = Math.max(untilMs, elder.untilMs);
-    elder.untilMs = Math.min(untilMs, Math.max(elder.endMs, elder.untilMs));
-  }
+/** When this id was refused last, if it is owed. */
+export function refusedAtMs({ owed }: SendQueue, id: string): number | undefined {
+  return owed.find((one) => one.id === id)?.refusedMs;
+}
+
+/** The client will not send it again. What may still be stored is waited for all the same. */
+export function givenUp(queue: SendQueue, id: string): void {
+  const at = queue.owed.findIndex((owed) => owed.id === id && owed.fault !== 'UNDECIDED');
+  if (at >= 0) queue.owed.splice(at, 1);
+}
+
+/** Whether nothing of the channel is under way, waits or is owed any more. */
+export function isOver(queue: SendQueue, nowMs: number): boolean {
+  return firstOwed(queue, nowMs) === undefined && isIdle(queue);
 }

@@ -35,8 +35,8 @@ const alice: Identity = {
   resumes: undefined,
 };
 
-function at(logMs: number, busUp = true): Moment {
-  return { nowMs: logMs, monotonicMs: logMs, logMs, busUp };
+function at(logMs: number, busUp = true, unreadMs = 0): Moment {
+  return { nowMs: logMs, monotonicMs: logMs, logMs, busUp, unreadMs };
 }
 
 function opened(identity = alice): Session {
@@ -176,6 +176,28 @@ test('[SESSION-6] with the bus away all are given back, and later ids wait until
   assert.equal(faultOf(send(session, frame('2', { ageMs: 200 }), at(1_200))), 'UNDECIDED');
   assert.equal(send(session, frame('1', { ageMs: 200 }), at(1_200))[0]?.kind, 'append');
   assert.deepEqual(send(session, frame('2', { ageMs: 200 }), at(1_200)), []);
+});
+
+test('[SESSION-6] what lay unread is as old as it may be, and a repeat of what was refused since then is not', () => {
+  const session = opened();
+  const woken = at(25_000, false, 20_000);
+  assert.equal(faultOf(send(session, frame('1', { ageMs: 9_000 }), woken)), 'SEND_EXPIRED');
+  assert.equal(faultOf(send(session, frame('2', { ageMs: 7_000 }), woken)), 'UNDECIDED');
+  const [repeat] = send(session, frame('2', { ageMs: 27_500 }), at(25_400, true, 20_000));
+  assert(repeat?.kind === 'append');
+  const envelope = decodeEnvelope(repeat.data);
+  assert(typeof envelope !== 'string');
+  assert.equal(envelope.header.notAfter, 25_400 + 28_000 - 27_500 - 400);
+});
+
+test('[SESSION-6] who gives a refused frame up says so by its age', () => {
+  const session = opened();
+  const rules = { ...policy, rate: { perSecond: 10, burst: 1 } };
+  send(session, frame('1'), at(1_000), rules);
+  assert.equal(faultOf(send(session, frame('2'), at(1_000), rules)), 'RATE_LIMITED');
+  assert.equal(faultOf(send(session, frame('3'), at(1_200), rules)), 'RATE_LIMITED');
+  assert.equal(faultOf(send(session, frame('2', { ageMs: 28_000 }), at(1_400), rules)), 'SEND_EXPIRED');
+  assert.deepEqual(send(session, frame('3', { ageMs: 400 }), at(1_600), rules), []);
 });
 
 test('[SESSION-7] a flood costs its sender: refusals with a time, then the end of the flow', () => {

@@ -14,7 +14,7 @@ import type { FlowMode } from '#wire/nodes.ts';
 import type { Identity, SessionRequest } from '../seams.ts';
 import { nextDueMs, tooEarlyMs } from './rate.ts';
 import type { Moment, Session, SessionEffect, SessionEvent, SessionPolicy } from './record.ts';
-import { appendAnswered, refusal, sendRefusedForNow, sendRequested } from './sending.ts';
+import { appendAnswered, refusal, sendRefusedForNow, sendRequested, sweepQueues } from './sending.ts';
 
 export function step(
   session: Session,
@@ -36,7 +36,7 @@ function stepped(session: Session, event: SessionEvent, at: Moment, policy: Sess
     case 'request':
       return requested(session, event.request, event.traceparent, at, policy);
     case 'attached':
-      return attached(session, event.channel, event.watch, event.cursor);
+      return attached(session, event.channel, event.watch, event.cursor, at);
     case 'attachRefused':
       return [{ kind: 'close', fault: event.fault }];
     case 'appended':
@@ -48,6 +48,7 @@ function stepped(session: Session, event: SessionEvent, at: Moment, policy: Sess
     case 'served':
       return [{ kind: 'answer', id: event.id, answer: event.answer }];
     case 'second':
+      sweepQueues(session, at.logMs);
       return session.identity.expiresAt <= at.nowMs ? [{ kind: 'close', fault: 'TOKEN_EXPIRED' }] : [];
   }
 }
@@ -84,11 +85,19 @@ function joinFault(session: Session, room: string, policy: SessionPolicy): Fault
   return (session.rooms?.size ?? 0) >= policy.roomsMax ? 'TOO_MANY_ROOMS' : undefined;
 }
 
-function attached(session: Session, channel: Channel, watch: boolean, cursor: Cursor): SessionEffect[] {
+function attached(
+  session: Session,
+  channel: Channel,
+  watch: boolean,
+  cursor: Cursor,
+  at: Moment,
+): SessionEffect[] {
   if (session.opening > 0 && !watch) {
     session.cursors.push(cursor);
     session.opening -= 1;
-    return session.opening === 0 ? [{ kind: 'welcome' }] : [];
+    if (session.opening > 0) return [];
+    session.welcomedMs = at.monotonicMs;
+    return [{ kind: 'welcome' }];
   }
   const standings = watch ? session.watches : session.rooms;
   const id = standings?.get(channel);

@@ -16,7 +16,7 @@ replaceText('gateway/session/sending.ts', [
     "if (outcome.kind !== 'undecided' || at.logMs > send.notAfter || !at.busUp) queue.waiting.splice(queue.waiting.indexOf(send), 1);\n  switch (outcome.kind) {",
   ],
   [
-    "if (at.busUp) return [appendEffect(channel, send, true)];\n      return returned(queue, 'UNDECIDED', at, policy, policy.repeatMsMax);",
+    "if (at.busUp) return [appendEffect(channel, send, true)];\n      return returned(queue, 'UNDECIDED', at, policy);",
     "if (at.busUp) return [appendEffect(channel, send, true)];\n      return refusal(id, 'UNDECIDED', policy.retryAfterMs);",
   ],
 ]);
