@@ -22,7 +22,7 @@ export interface Alert {
 }
 
 /** What follows the value, such as `> 0.25`; `absent`: that no process brings it. */
-type Condition = 'absent' | `${'>' | '<' | '=='} ${string}`;
+type Condition = 'absent' | `${'>' | '<' | '==' | '!='} ${string}`;
 
 /** Series in promtool's notation, a value a minute, and after how many minutes the rule is looked at. */
 export interface Sample {

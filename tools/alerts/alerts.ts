@@ -3,11 +3,12 @@
 import { yaml } from '../docs/yaml.ts';
 import { type Alert, type AlertGroup, ruleGroups } from './alert.ts';
 import { busAlerts } from './bus.ts';
+import { doorAlerts } from './door.ts';
 import { processAlerts } from './processes.ts';
 import { routerAlerts } from './routers.ts';
 import { serviceAlerts } from './service.ts';
 
-const groups: readonly AlertGroup[] = [serviceAlerts, processAlerts, routerAlerts, busAlerts];
+const groups: readonly AlertGroup[] = [serviceAlerts, doorAlerts, processAlerts, routerAlerts, busAlerts];
 
 export const alerts: readonly Alert[] = groups.flatMap((group) => group.alerts);
 

@@ -1,4 +1,4 @@
-/** Service alerts: what callers notice: no gateway, slow delivery, refusals, gaps, one gateway with too much. */
+/** Service alerts: what callers notice: no gateway, slow delivery, refusals, gaps; and one gateway with too much. */
 
 import type { AlertGroup } from './alert.ts';
 
@@ -116,18 +116,6 @@ export const serviceAlerts: AlertGroup = {
           'gateway_connections{pod="g2", dialect="native"}': '10x25',
         },
       },
-    },
-    {
-      name: 'SnowshedBusy',
-      severity: 'critical',
-      holds: '2m',
-      value: 'sum by (namespace) (rate(gateway_faults_total{fault="BUSY"}[5m]))',
-      condition: '> 0.1',
-      summary: 'Gateways turn clients away because they are full.',
-      description:
-        '{{ $value | humanize }} clients per second are refused as BUSY in {{ $labels.namespace }}. More gateways are needed, or larger ones.',
-      fires: { atMinutes: 10, series: { 'gateway_faults_total{pod="g1", fault="BUSY"}': '0+60x15' } },
-      silent: { atMinutes: 10, series: { 'gateway_faults_total{pod="g1", fault="BUSY"}': '7x15' } },
     },
   ],
 };

@@ -96,7 +96,7 @@ const quality: readonly Panel[] = [
     title: 'Faults',
     description: 'Mistakes and refusals per second by the code of the fault table (docs/faults.md).',
     unit: 'cps',
-    queries: [query(sum(rate('gateway_faults_total'), 'fault'), '{{fault}}')],
+    queries: [query(`${sum(rate('gateway_faults_total'), 'fault')} > 0`, '{{fault}}')],
   },
   {
     draws: 'lines',
@@ -149,6 +149,35 @@ const balance: readonly Panel[] = [
   },
 ];
 
+const admission: readonly Panel[] = [
+  {
+    draws: 'lines',
+    title: 'Gateways that listen',
+    description:
+      'Share of the gateways that take connections now. In an avalanche they stop for moments, so that nobody waits in vain.',
+    unit: 'percentunit',
+    queries: [query(`avg(${of('gateway_door_listening', 'listener="main"')})`, 'listening')],
+    max: 1,
+  },
+  {
+    draws: 'lines',
+    title: 'Clients that wait',
+    description: 'Open, and not set up yet. The avalanche board says for how long and why.',
+    unit: 'short',
+    queries: [query(sum(of('gateway_door_waiting')), 'waiting')],
+  },
+  {
+    draws: 'lines',
+    title: 'Set-ups and capacity',
+    description: 'Set-ups begun per second, and how many the fleet could do if it did nothing else.',
+    unit: 'cps',
+    queries: [
+      query(sum(rate('gateway_door_admitted_total')), 'admitted'),
+      query(sum(of('gateway_door_set_ups_per_second')), 'capacity'),
+    ],
+  },
+];
+
 export const fleetBoard: Board = {
   name: 'snowshed-fleet',
   title: 'Snowshed / Fleet',
@@ -159,5 +188,6 @@ export const fleetBoard: Board = {
     { title: 'Traffic', panels: traffic },
     { title: 'Quality', panels: quality },
     { title: 'Balance', panels: balance },
+    { title: 'Admission', panels: admission },
   ],
 };

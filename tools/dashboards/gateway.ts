@@ -96,7 +96,7 @@ const work: readonly Panel[] = [
     title: 'Faults',
     description: 'Mistakes and refusals per second, by gateway and code.',
     unit: 'cps',
-    queries: [query(sum(rate('gateway_faults_total'), 'pod, fault'), '{{pod}} {{fault}}')],
+    queries: [query(`${sum(rate('gateway_faults_total'), 'pod, fault')} > 0`, '{{pod}} {{fault}}')],
   },
   {
     draws: 'lines',

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { exprOf } from '#tools/alerts/alert.ts';
+import { alertFiles, alerts } from '#tools/alerts/alerts.ts';
+import type { Board } from '#tools/dashboards/board.ts';
+import { boards } from '#tools/dashboards/boards.ts';
+import { variableQueries } from '#tools/dashboards/grafana.ts';
+import { type Observed, underLoad } from './load.ts';
+import { interpolated } from './variables.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const ruleFiles = Object.keys(alertFiles).map((path) => join(root, path));
+
+/** What is wrong with the answer of Prometheus to an expression, or `undefined`. */
+async function wrongWith(
+  { prometheus, fromS, toS }: Observed,
+  expr: string,
+  quiet: string | undefined,
+): Promise<string | undefined> {
+  const series = await prometheus.range(expr, fromS, toS, 1);
+  const values = series
+    .flatMap(({ points }) => points.map(([, value]) => value))
+    .filter((v) => !Number.isNaN(v));
+  if (values.length === 0) return 'no data';
+  if (quiet === undefined && !values.some((value) => value > 0)) return 'zero all the time';
+  return undefined;
+}
+
+test('every expression of every panel and alert brings data of real processes under load, and shows what was caused', async () => {
+  await underLoad({ callers: 40, everyMs: 400, calmMs: 1_500, ruleFiles }, async (observed) => {
+    const wrong: string[] = [];
+    for (const board of boards) wrong.push(...(await wrongPanels(board, observed)));
+    for (const alert of alerts) {
+      const problem = await wrongWith(observed, alert.value, alert.quiet);
+      if (problem !== undefined) wrong.push(`${alert.name}: ${problem}: ${alert.value}`);
+      // Whether it fires depends on the moment; here it only has to be an expression.
+      await observed.prometheus.range(exprOf(alert), observed.toS, observed.toS, 1);
+    }
+    assert.deepEqual(wrong, []);
+    const states = await observed.prometheus.rules();
+    assert.deepEqual(states.map(({ name }) => name).sort(), alerts.map(({ name }) => name).sort());
+    for (const { name, health, lastError, alerts: active } of states) {
+      assert.equal(health, 'ok', `${name}: ${lastError}`);
+      for (const { annotations } of active) {
+        assert(!JSON.stringify(annotations).includes('<error'), `${name}: ${JSON.stringify(annotations)}`);
+      }
+    }
+  });
+});
+
+async function wrongPanels(board: Board, observed: Observed): Promise<readonly string[]> {
+  const { expand, chosen } = await interpolated(variableQueries(board), observed.prometheus);
+  const wrong: string[] = [];
+  if (chosen.job.length === 0 || chosen.pod.length < 2)
+    wrong.push(`${board.title}: ${JSON.stringify(chosen)}`);
+  for (const { title, queries } of board.rows.flatMap(({ panels }) => panels)) {
+    for (const { expr, quiet } of queries) {
+      const problem = await wrongWith(observed, expand(expr), quiet);
+      if (problem !== undefined) wrong.push(`${board.title} / ${title}: ${problem}: ${expr}`);
+    }
+  }
+  return wrong;
+}

@@ -1,0 +1,214 @@
+/** Avalanche board: when everybody comes back at once: who arrives, who waits, for how long, and how near the queue drains to what the machines can do. */
+
+import { type Board, of, type Panel, quantiles, query, rate, sum } from './board.ts';
+
+const capacity = sum(of('gateway_door_set_ups_per_second'));
+const waiting = sum(of('gateway_door_waiting'));
+
+const now: readonly Panel[] = [
+  {
+    draws: 'value',
+    title: 'Waiting',
+    description:
+      'Clients whose connection is open and whose session is not set up yet. Each is told how long it will take.',
+    unit: 'short',
+    queries: [query(waiting, 'waiting')],
+  },
+  {
+    draws: 'value',
+    title: 'Estimated time',
+    description:
+      'Until everybody who was let in is set up: the processor time that they still cost, at the gateway that has most.',
+    unit: 's',
+    queries: [query(`max(${of('gateway_door_work_seconds')})`, 'work')],
+    limits: { warn: 5, bad: 30 },
+  },
+  {
+    draws: 'value',
+    title: 'Admitted',
+    description: 'Clients per second whose set-up begins.',
+    unit: 'cps',
+    queries: [query(sum(rate('gateway_door_admitted_total')), 'admitted')],
+  },
+  {
+    draws: 'value',
+    title: 'Capacity',
+    description:
+      'Clients per second that the fleet could set up if it did nothing else, as the gateways have measured it.',
+    unit: 'cps',
+    queries: [query(capacity, 'capacity')],
+  },
+  {
+    draws: 'value',
+    title: 'Gateways that listen',
+    description:
+      'Share of the gateways that take connections now. Who meets one that does not is refused by the kernel and comes again.',
+    unit: 'percentunit',
+    queries: [query(`avg(${of('gateway_door_listening', 'listener="main"')})`, 'listening')],
+    max: 1,
+  },
+];
+
+const crowd: readonly Panel[] = [
+  {
+    draws: 'lines',
+    title: 'Arrivals and admissions',
+    description:
+      'Connections accepted, set-ups begun, and connections closed right after they were accepted, per second. While arrivals lie above, the queue grows.',
+    unit: 'cps',
+    queries: [
+      query(sum(rate('gateway_door_arrivals_total')), 'arrivals'),
+      query(sum(rate('gateway_door_admitted_total')), 'admitted'),
+      query(
+        sum(rate('gateway_door_dropped_total')),
+        'closed at once',
+        'only when more come in one turn than may wait',
+      ),
+    ],
+  },
+  {
+    draws: 'areas',
+    title: 'Waiting by class',
+    description:
+      'Open and not set up: in a call, resuming, fresh, of clients with a short patience (stock), pretenders, and those that have said nothing yet.',
+    unit: 'short',
+    queries: [query(sum(of('gateway_door_waiting'), 'class'), '{{class}}')],
+  },
+  {
+    draws: 'lines',
+    title: 'Admitted by class',
+    description:
+      'Set-ups begun per second, by the class in which the client waited. Those in a call go first.',
+    unit: 'cps',
+    queries: [query(sum(rate('gateway_door_admitted_total'), 'class'), '{{class}}')],
+  },
+];
+
+const drain: readonly Panel[] = [
+  {
+    draws: 'lines',
+    title: 'Drain against optimum',
+    description:
+      'Set-ups per second against what the fleet could do if it did nothing else, while anybody waits. Near 1 the queue is served as fast as the machines allow.',
+    unit: 'percentunit',
+    queries: [
+      query(
+        `${sum(rate('gateway_door_admitted_total'))} / (${capacity} > 0) and ${waiting} > 0`,
+        'drain / optimum',
+      ),
+    ],
+    max: 1,
+  },
+  {
+    draws: 'lines',
+    title: 'Time waited',
+    description: 'From a connection open to the beginning of its set-up.',
+    unit: 's',
+    queries: quantiles('gateway_door_wait_seconds', [0.5, 0.9, 0.99]),
+    limits: { warn: 5, bad: 30 },
+  },
+  {
+    draws: 'lines',
+    title: 'Work ahead by gateway',
+    description:
+      'Processor time that everything accepted still costs. They should be even: waiting clients are sent on from the fullest.',
+    unit: 's',
+    queries: [query(of('gateway_door_work_seconds'), '{{pod}}')],
+  },
+];
+
+const door: readonly Panel[] = [
+  {
+    draws: 'lines',
+    title: 'Listening',
+    description: '1 while a gateway listens, by listener: the one for all, and the one for those in a call.',
+    unit: 'short',
+    queries: [query(of('gateway_door_listening'), '{{pod}} {{listener}}')],
+    max: 1,
+  },
+  {
+    draws: 'lines',
+    title: 'Times that listening stopped',
+    description: 'Per second, by gateway. In an avalanche it stops and goes on many times; in calm never.',
+    unit: 'cps',
+    queries: [query(sum(rate('gateway_door_stops_total'), 'pod'), '{{pod}}')],
+  },
+  {
+    draws: 'lines',
+    title: 'Handshakes',
+    description: 'Connections accepted whose handshake is not done, by gateway.',
+    unit: 'short',
+    queries: [
+      query(
+        of('gateway_door_handshakes'),
+        '{{pod}}',
+        'on loopback a handshake is over before the next scrape',
+      ),
+    ],
+  },
+];
+
+const decisions: readonly Panel[] = [
+  {
+    draws: 'lines',
+    title: 'Windows told',
+    description:
+      'Over how long clients were told to come back: after the loss of one gateway, and of the fleet.',
+    unit: 's',
+    queries: [
+      query(
+        `max by (window) (${of('router_admission_spread_seconds')})`,
+        '{{window}} lost',
+        'a fleet as small as this needs no time',
+      ),
+    ],
+  },
+  {
+    draws: 'lines',
+    title: 'Credits and ceilings',
+    description:
+      'Credits dealt per second, each for one set-up, and the ceilings in force (0: none), which protect what all gateways share.',
+    unit: 'cps',
+    queries: [
+      query(sum(rate('router_admission_credits_total'), 'kind'), 'credits: {{kind}}'),
+      query(`max by (kind) (${of('router_admission_ceiling')})`, 'ceiling: {{kind}}'),
+    ],
+  },
+  {
+    draws: 'lines',
+    title: 'Sent on',
+    description: 'Waiting clients per second that were asked to go on to a gateway with less to do.',
+    unit: 'cps',
+    queries: [
+      query(
+        sum(rate('router_admission_moves_total')),
+        'sent on',
+        'only where gateways differ by more than half a second of work',
+      ),
+    ],
+  },
+  {
+    draws: 'lines',
+    title: 'Who decides',
+    description:
+      'Of all routers one decides on admission; for three seconds after it died none does, and gateways go on with what they know.',
+    unit: 'short',
+    queries: [query(of('router_admission_deciding'), '{{pod}}')],
+    max: 1,
+  },
+];
+
+export const avalancheBoard: Board = {
+  name: 'snowshed-avalanche',
+  title: 'Snowshed / Avalanche',
+  description:
+    'When everybody comes back at once: who arrives, who waits, for how long, and how fast the queue drains.',
+  anchor: 'bus_connected',
+  rows: [
+    { title: 'Now', panels: now },
+    { title: 'The crowd', panels: crowd },
+    { title: 'The drain', panels: drain },
+    { title: 'The door', panels: door },
+    { title: 'What routers decide', panels: decisions },
+  ],
+};
