@@ -56,6 +56,7 @@ export function createArrivals({
     if (item.order !== undefined) sub.order = item.order;
     if (item.state !== undefined) keptPresence(record, item.state);
     if (item.superseded !== undefined) feed(record, { kind: 'superseded', mode: item.superseded });
+    else if (item.order !== undefined) feed(record, { kind: 'restored' });
     const { epoch, head, floor } = answer;
     if (!record.ended) delivery().attached(sub, { epoch, head, floor, last: item.last });
   }
@@ -113,10 +114,10 @@ export function createArrivals({
   }
 
   function controlled(event: ControlEvent): void {
-    const record = event.kind === 'superseded' ? flows.get(event.flow) : asker(event.session);
+    const record = event.kind === 'unreachable' ? asker(event.session) : flows.get(event.flow);
     if (record?.session?.id !== event.session) return;
-    if (event.kind === 'superseded') feed(record, { kind: 'superseded', mode: event.mode });
-    else tell(record, { kind: 'unreachable', id: event.id });
+    if (event.kind === 'unreachable') tell(record, { kind: 'unreachable', id: event.id });
+    else feed(record, event);
   }
 
   return { attached, section, frame, standing, gap };

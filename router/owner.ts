@@ -119,6 +119,7 @@ export function startOwner(context: OwnerContext, partition: number, term: numbe
   function directoryEvents(): DirectoryEvents<Route> {
     return {
       superseded: (route, session, flow, mode) => tellSuperseded(owner, route, session, flow, mode),
+      restored: (route, session, flow) => tellRestored(owner, route, session, flow),
       changed: (channel, member, present) => presenceChanged(owner, channel, member, present),
       watched: (channel, route) => watchBegan(owner, channel, route),
       lost: (attachment) => startGrace(owner.grace, attachment, attachment.lostAtMs),
@@ -280,6 +281,11 @@ function tellSuperseded(
 ): void {
   context.metrics.superseded.inc();
   const event: ControlEvent = { kind: 'superseded', session, flow, mode };
+  addControl(context.deliveries, route, JSON.stringify(event));
+}
+
+function tellRestored({ context }: Owner, route: Route, session: string, flow: number): void {
+  const event: ControlEvent = { kind: 'restored', session, flow };
   addControl(context.deliveries, route, JSON.stringify(event));
 }
 

@@ -147,6 +147,7 @@ export const isDelivery = check<Delivery>(
                 flow: Whole,
                 mode: Mode,
               }),
+              Type.Object({ kind: Type.Literal('restored'), session: Text, flow: Whole }),
               Type.Object({ kind: Type.Literal('unreachable'), session: Text, id: Text }),
             ]),
           ),

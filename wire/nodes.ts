@@ -165,6 +165,8 @@ export interface PresenceEvent {
 export type ControlEvent =
   /** A younger flow of the session took the place (`replace`) or the sends (`add`) of this one. */
   | { readonly kind: 'superseded'; readonly session: string; readonly flow: number; readonly mode: FlowMode }
+  /** The younger flow is lost: this one, the youngest that is left, has the sends again. */
+  | { readonly kind: 'restored'; readonly session: string; readonly flow: number }
   /** A frame that asked for it found nobody attached. */
   | { readonly kind: 'unreachable'; readonly session: string; readonly id: string };
 

@@ -100,6 +100,8 @@ export type SessionEvent =
       readonly outcome: AppendOutcome;
     }
   | { readonly kind: 'superseded'; readonly mode: FlowMode }
+  /** It is the youngest flow of its session, again or still. */
+  | { readonly kind: 'restored' }
   | { readonly kind: 'refreshed'; readonly id: string; readonly result: Identity | FaultCode }
   /** The answer to a request that the hub served. */
   | { readonly kind: 'served'; readonly id: string; readonly answer: Answer }

@@ -265,10 +265,13 @@ test('[SESSION-9] a refresh must bring the same user', () => {
   assert.equal(session.identity.expiresAt, 9e15);
 });
 
-test('[SESSION-10] a younger flow takes the place, or the sends', () => {
+test('[SESSION-10] a younger flow takes the place, or the sends until it is lost', () => {
   const added = opened();
   assert.deepEqual(step(added, { kind: 'superseded', mode: 'add' }, at(0), policy), []);
   assert.equal(faultOf(send(added, frame('1'))), 'MOVED');
+  assert.deepEqual(step(added, { kind: 'restored' }, at(0), policy), []);
+  assert.equal(faultOf(send(added, frame('2'))), 'MOVED', 'what was refused comes first');
+  assert.equal(send(added, frame('1'))[0]?.kind, 'append');
   const replaced = step(opened(), { kind: 'superseded', mode: 'replace' }, at(0), policy);
   assert.deepEqual(replaced, [{ kind: 'close', fault: 'REPLACED' }]);
 });

@@ -43,6 +43,9 @@ function stepped(session: Session, event: SessionEvent, at: Moment, policy: Sess
       return appendAnswered(session, event.channel, event.id, event.outcome, at, policy);
     case 'superseded':
       return superseded(session, event.mode);
+    case 'restored':
+      session.sendsMoved = false;
+      return [];
     case 'refreshed':
       return refreshed(session, event.id, event.result);
     case 'served':

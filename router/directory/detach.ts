@@ -57,9 +57,23 @@ export function lose<Route>(
 ): void {
   const place = directory.places.get(attachment.channel)!;
   setLost(place, attachment, monotonicMs);
-  if (hasFlow(listOf(place, attachment.session), attachment.session)) takeOut(directory, attachment);
-  else if (attachment.leaving) remove(directory, attachment);
+  if (hasFlow(listOf(place, attachment.session), attachment.session)) {
+    takeOut(directory, attachment);
+    restoreSends(directory, attachment);
+  } else if (attachment.leaving) remove(directory, attachment);
   else directory.events.lost(attachment);
+}
+
+/** The sends of a session go back to the youngest flow that is left, if the one that had them is lost. */
+function restoreSends<Route>({ places, events }: Directory<Route>, lost: Attachment<Route>): void {
+  if (lost.order === 0) return;
+  let youngest: Attachment<Route> | undefined;
+  for (let at = listOf(places.get(lost.channel), lost.session); at !== undefined; at = at.next) {
+    if (at.session !== lost.session || at.lostAtMs >= 0) continue;
+    if (youngest === undefined || at.order > youngest.order) youngest = at;
+  }
+  if (youngest !== undefined && youngest.order < lost.order)
+    events.restored(youngest.registration.route, youngest.session, youngest.flow);
 }
 
 /** The grace time of a lost attachment is over, unless its session came back. */

@@ -35,6 +35,7 @@ class Bench {
   constructor(sessionsPerUserMax = 1_000) {
     const events: DirectoryEvents<string> = {
       superseded: () => undefined,
+      restored: () => undefined,
       changed: (channel, member, present) => {
         if (present) this.watched.get(channel)?.set(member.session, member);
         else this.watched.get(channel)?.delete(member.session);
@@ -288,8 +289,10 @@ describe('the order of flows', () => {
   }
   const setUp = () => {
     const superseded: string[] = [];
+    const restored: string[] = [];
     const events: DirectoryEvents<string> = {
       superseded: (route, _session, flow, mode) => superseded.push(`${route}/${flow} ${mode}`),
+      restored: (route, _session, flow) => restored.push(`${route}/${flow}`),
       changed: () => undefined,
       watched: () => undefined,
       lost: () => undefined,
@@ -311,11 +314,11 @@ describe('the order of flows', () => {
       };
       return apply(directory, at(gateway), op, undefined, { monotonicMs: 0, wallMs });
     };
-    const leave = (gateway: string, flow: number) => {
-      const op = { op: 'detach', channel: 'u/ann', flow, session: 's', left: true } as const;
+    const leave = (gateway: string, flow: number, left = true) => {
+      const op = { op: 'detach', channel: 'u/ann', flow, session: 's', left } as const;
       apply(directory, at(gateway), op, undefined, { monotonicMs: 0, wallMs: 0 });
     };
-    return { directory, superseded, attach, leave };
+    return { directory, superseded, restored, attach, leave };
   };
 
   test('every first attach is younger than all before, whatever the wall clock says', () => {
@@ -353,6 +356,40 @@ describe('the order of flows', () => {
             [...told].sort((a, b) => a - b),
             orders.map((_, flow) => flow).filter((flow) => flow !== youngest),
           );
+        },
+      ),
+    );
+  });
+
+  test('whichever flows are lost, the youngest that is left has the sends, and knows', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.integer({ min: 6_000, max: 9_000 }), { minLength: 2, maxLength: 9 }),
+        fc.array(fc.tuple(fc.nat(8), fc.boolean())),
+        (orders, losses) => {
+          const { attach, leave, superseded, restored, directory } = setUp();
+          const has = new Map<number, boolean>();
+          const heed = () => {
+            for (const line of superseded.splice(0)) has.set(Number(/\/(\d+) /.exec(line)?.[1]), false);
+            for (const line of restored.splice(0)) has.set(Number(line.split('/')[1]), true);
+          };
+          for (const [flow, order] of orders.entries()) {
+            const answer = attach(`g${flow % 3}`, flow, { mode: 'add', order }, 0);
+            heed();
+            has.set(flow, answer?.superseded === undefined);
+          }
+          for (const [flow, gatewayDies] of losses) {
+            if (gatewayDies) unregister(directory, `g${flow % 3}`, { monotonicMs: 0, wallMs: 0 });
+            else leave(`g${flow % 3}`, flow, false);
+            for (const other of [...has.keys()])
+              if (gatewayDies ? other % 3 === flow % 3 : other === flow) has.delete(other);
+            heed();
+            for (const other of [...has.keys()]) if (gatewayDies && other % 3 === flow % 3) has.delete(other);
+            const left = [...has.keys()];
+            const youngest = Math.max(...left.map((other) => orders[other] as number));
+            for (const other of left)
+              assert.equal(has.get(other), orders[other] === youngest, `flow ${other}`);
+          }
         },
       ),
     );

@@ -11,6 +11,8 @@ import type { Registration } from './registration.ts';
 export interface DirectoryEvents<Route> {
   /** A younger flow took the place, or the sends, of this one. */
   superseded(route: Route, session: string, flow: number, mode: FlowMode): void;
+  /** The younger flow is lost: this one has the sends again. */
+  restored(route: Route, session: string, flow: number): void;
   /** On a watched channel somebody came or changed (`present`), or went. */
   changed(channel: string, member: Member, present: boolean): void;
   /** A flow of this route began to watch, and needs the whole list. */

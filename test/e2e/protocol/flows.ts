@@ -10,6 +10,7 @@ import { joins } from './rooms.ts';
 export function flowsSuite(stage: Stage): void {
   // A poll at another gateway takes the place of its own flow, and so of every other of its session.
   if (!stage.rotates) severalFlowsSuite(stage);
+  if (!stage.rotates) takingOverSuite(stage);
   replacingSuite(stage);
 }
 
@@ -45,6 +46,28 @@ function severalFlowsSuite(stage: Stage): void {
     await sendsAt(alice, { room }, 'to the one left');
     await older.nextBody('to the one left');
     assert.equal(older.closing, undefined);
+  });
+}
+
+/** A younger flow that is lost gives the sends back, so that whoever still has the older one is not stuck. */
+function takingOverSuite(stage: Stage): void {
+  test('when the newer flow is lost the older one has the sends again', async () => {
+    const [ann, bob] = [stage.name('ann'), stage.name('bob')];
+    const alice = await stage.open(ann);
+    const older = await stage.open(bob);
+    const newer = await stage.resume(older, { flow: 'add' });
+    assertFault(await older.send({ user: ann }, 'too early', { id: 'once' }), 'MOVED');
+    newer.cut();
+    let reply = await older.send({ user: ann }, 'too early', { id: 'once', ageMs: 10 });
+    while (reply.type === 'nack') {
+      assertFault(reply, 'MOVED');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      reply = await older.send({ user: ann }, 'too early', { id: 'once', ageMs: 100 });
+    }
+    await sendsAt(older, { user: ann }, 'over the one left');
+    await alice.nextBody('over the one left');
+    const bodies = alice.frames(`u/${ann}`).map(({ body }) => body);
+    assert.deepEqual(bodies, ['too early', 'over the one left']);
   });
 }
 
