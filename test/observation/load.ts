@@ -73,8 +73,8 @@ async function run(
 
 function targetsOf(fleet: Fleet): readonly Target[] {
   const jobs = [
-    ['snowshed-gateway', fleet.gateways],
-    ['snowshed-router', fleet.routers],
+    ['gateway', fleet.gateways],
+    ['router', fleet.routers],
   ] as const;
   return jobs.flatMap(([job, processes]) =>
     processes

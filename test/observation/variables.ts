@@ -11,13 +11,14 @@ export interface Interpolation {
 }
 
 /** Four times the scrape interval is what Grafana takes at least; a second more, as scrapes of a busy machine come late. */
-const rateInterval = '5s';
+const rateIntervalMin = '5s';
 const labelValues = /^label_values\((.+), (\w+)\)$/;
 
 /** @param queries of the variables `job` and `pod`, as the board has them. */
 export async function interpolated(
   queries: Readonly<Record<string, string>>,
   prometheus: PrometheusServer,
+  rateInterval = rateIntervalMin,
 ): Promise<Interpolation> {
   const chosen: Record<string, readonly string[]> = {};
   function expand(expr: string): string {

@@ -55,7 +55,7 @@ export function variableQueries({ anchor }: Board): Readonly<Record<string, stri
   return { job: `label_values(${anchor}, job)`, pod: `label_values(${anchor}{job=~"$job"}, pod)` };
 }
 
-function dashboardOf(board: Board): Dashboard {
+export function dashboardOf(board: Board): Dashboard {
   const builder = new DashboardBuilder(board.title)
     .uid(board.name)
     .description(board.description)
