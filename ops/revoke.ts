@@ -9,15 +9,9 @@
 
 import '#runtime/node-version.ts';
 import { parseArgs } from 'node:util';
-import Type from 'typebox';
-import { busConfigProblem, busProperties } from '#bus/config.ts';
-import { BusMisconfigured, connectNatsBus } from '#bus/nats/bus.ts';
-import { BusUnavailable } from '#bus/seams.ts';
 import { createSystemClock } from '#runtime/clock.ts';
-import { configOrExit, EXIT_CONFIG } from '#runtime/config.ts';
-import { createLogger } from '#runtime/log.ts';
-import { createSystemRandom } from '#runtime/random.ts';
 import { encodeRevocation, type Revocation } from '#wire/revocations.ts';
+import { commanded, onTheBus } from './on-the-bus.ts';
 
 const help = `Revokes users, sessions and tokens at every gateway.
 
@@ -31,9 +25,6 @@ const help = `Revokes users, sessions and tokens at every gateway.
 It finds the bus by the same variables as gateways and routers do (NATS_URL, LOG_…, JOURNAL_TTL_MS).
 Exit codes: 0 all are revoked, 64 wrong usage, 69 the bus does not answer, 78 wrong configuration.
 `;
-
-const EXIT_USAGE = 64;
-const EXIT_UNAVAILABLE = 69;
 
 /** What these arguments ask for, all as of one moment; `help`, or a sentence where they ask for nothing. */
 export function revocationsOf(
@@ -56,36 +47,17 @@ export function revocationsOf(
 }
 
 /** Adds them to the journal, and says so of each; ends the process with what became of it. */
-async function revoke(revocations: readonly Revocation[]): Promise<number> {
-  const config = configOrExit(Type.Object(busProperties), [busConfigProblem]);
-  const given = {
-    clock: createSystemClock(),
-    random: createSystemRandom(),
-    log: createLogger('revoke', 'silent'),
-  };
-  try {
-    const bus = await connectNatsBus(config, given);
+function revoke(revocations: readonly Revocation[]): Promise<number> {
+  return onTheBus('revoke', async ({ journal }) => {
     for (const revocation of revocations) {
-      await bus.journal.append(encodeRevocation(revocation));
+      await journal.append(encodeRevocation(revocation));
       console.log(`revoked: ${revocation.kind} ${revocation.value}`);
     }
-    await bus.close();
     return 0;
-  } catch (error) {
-    if (!(error instanceof BusUnavailable || error instanceof BusMisconfigured)) throw error;
-    console.error(`revoke: ${error.message}`);
-    return error instanceof BusUnavailable ? EXIT_UNAVAILABLE : EXIT_CONFIG;
-  }
+  });
 }
 
 if (import.meta.main) {
   const asked = revocationsOf(process.argv.slice(2), createSystemClock().nowMs());
-  if (asked === 'help') {
-    console.log(help);
-  } else if (asked instanceof Error) {
-    console.error(`revoke: ${asked.message}\n\n${help}`);
-    process.exitCode = EXIT_USAGE;
-  } else {
-    process.exit(await revoke(asked));
-  }
+  await commanded('revoke', help, asked, revoke);
 }
