@@ -15,7 +15,9 @@ import type { Clock } from '#runtime/clock.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Loop } from '#runtime/loop.ts';
 import { labelledTally, tally } from '#runtime/tally.ts';
+import type { DoorNews, LimitCounts } from '#wire/admission.ts';
 import type { DoorMode } from './door/config.ts';
+import { allotted, type Credits, creditsLeft, freed } from './door/credits.ts';
 import {
   createDoor,
   type DoorPolicy,
@@ -28,14 +30,16 @@ import {
   setUpsPerSecond,
   spent,
   takeFlow,
-  tellWaits,
   waits,
   workMs,
 } from './door/door.ts';
-import type { WaitingClass } from './door/waiting-room.ts';
+import { hindmost, type WaitingClass } from './door/waiting-room.ts';
 import type { FlowRecord } from './flow-record.ts';
 import type { GatewayMetrics } from './metrics.ts';
+import { createOtherWork } from './other-work.ts';
 import type { Listener } from './seams.ts';
+import { createShutters } from './shutters.ts';
+import { type Told, tellWaiting } from './wait-telling.ts';
 
 export interface DoorkeeperDeps {
   readonly clock: Clock;
@@ -64,11 +68,6 @@ export interface Entry {
   setUp(): void;
 }
 
-interface Waiting extends Entry {
-  toldAtMs: number;
-  toldEtaMs: number;
-}
-
 /** Set-ups have so long before the loop turns; frames of those who are in wait no longer. */
 const SLICE_MS = 5;
 /** A turn shorter than this had nothing to read. */
@@ -79,16 +78,12 @@ const WAITED_MS = 0.1;
 const LOOK_MS = 20;
 /** Set-ups whose answers are due; more would wait at the routers, in no order. */
 const UNDER_WAY_MAX = 2_048;
-/** Waits are told so often, to so many at once, and to one no more often than this. */
+/** Those who wait are looked through so often. */
 const TELL_MS = 250;
-const TELL_MAX = 250;
-const TELL_AGAIN_MS = 2_000;
-const TOLD_AGAIN_SHARE = 0.2;
-/** Who is served within this is not told. */
-const TELL_FROM_MS = 300;
 /** Where the silent hold half of the places, they have so long to say something. */
 const SILENT_MS = 2_000;
-const LOG_MS = 10_000;
+/** In a crowd other work is believed to take no more than this part, whatever it took in calm. */
+const OTHER_SHARE_MAX = 0.5;
 
 export type Doorkeeper = ReturnType<typeof createDoorkeeper>;
 
@@ -97,7 +92,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
   const door = createDoor(deps.policy, clock.monotonicMs());
   const { handshakeMs, setUpMs } = deps.policy;
   const orders = mode === 'law';
-  const waiting = new Map<number, Waiting>();
+  const waiting = new Map<number, Entry & Told>();
   /** Open and nothing said, the oldest first. */
   const silent = new Map<number, FlowRecord>();
   const arrivals = tally(metrics.arrivals);
@@ -116,8 +111,14 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
   let wasBusy = false;
   let wentOn = false;
   let underWay = 0;
-  const listens = { main: true, call: true };
-  let loggedAtMs = Number.NEGATIVE_INFINITY;
+  let setUpsInAll = 0;
+  /** In this second. */
+  let handshakesSince = 0;
+  let setUpsSince = 0;
+  const limited = { fresh: 0, all: 0 };
+  const wouldLimit = { fresh: 0, all: 0 };
+  const other = createOtherWork(clock, loop);
+  const shutters = createShutters(door, deps);
   let tellAtMs = 0;
 
   // What the transport tells.
@@ -150,6 +151,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
   function opened(record: FlowRecord): void {
     handshaken(door, record.flow.opening.listener ?? 'main', true);
     shaken += 1;
+    handshakesSince += 1;
     record.place = 'silent';
     record.openedAtMs = clock.monotonicMs();
     silent.set(record.flow.number, record);
@@ -167,9 +169,23 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     waiting.set(flow, { ...entry, toldAtMs: 0, toldEtaMs: 0 });
     const first = door.room.dues.size === 0 && door.handshakes.main + door.handshakes.call === 0;
     waits(door, flow, entry.name, entry.needsCredit, entry.movable, record.openedAtMs);
+    countLimits(entry.needsCredit);
     if (!orders) return serveInAnyCase(flow);
     if (first && underWay < UNDER_WAY_MAX && nextSetUp(door, clock.monotonicMs()) !== undefined) serveNext();
     else turnSoon();
+  }
+
+  /** Who does not get a credit at once, or would not where a ceiling is only tried out. */
+  function countLimits(needsCredit: boolean): void {
+    const nowMs = clock.monotonicMs();
+    if (needsCredit) countLimit('fresh', door.credits, nowMs);
+    countLimit('all', door.creditsOfAll, nowMs);
+  }
+
+  function countLimit(kind: 'fresh' | 'all', credits: Credits, nowMs: number): void {
+    if (creditsLeft(credits, nowMs) >= 1) return;
+    (credits.dryRun ? wouldLimit : limited)[kind] += 1;
+    if (credits.dryRun) would.inc('wait-for-credit');
   }
 
   /** As naive servers do: at once, whoever else waits. */
@@ -185,11 +201,13 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     begin(waiting.get(flow)!);
   }
 
-  function begin(entry: Waiting): void {
+  function begin(entry: Entry): void {
     const { record, name } = entry;
     waiting.delete(record.flow.number);
     record.place = 'underWay';
     underWay += 1;
+    setUpsInAll += 1;
+    setUpsSince += 1;
     admitted.inc(name);
     metrics.doorWaitSeconds.observe((clock.monotonicMs() - record.openedAtMs) / 1_000);
     entry.setUp();
@@ -230,7 +248,11 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     shaken = 0;
     setUps = 0;
     if (orders) serve(nowMs);
-    listen();
+    const shaking = door.handshakes.main + door.handshakes.call;
+    door.openMax = Math.max(0, Math.min(deps.policy.openMax, door.open + deps.placesLeft()) - shaking);
+    // Both times: one long turn alone says that there was a pause, and what it kept waiting is in by now.
+    decideListening(door, Math.min(cameBefore, came.main + came.call));
+    shutters.follow();
     keepOrder();
     cameBefore = came.main + came.call;
     came.main = 0;
@@ -243,7 +265,8 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
   /** The loop's part of the time, and what was done in it. */
   function charge(busyMs: number, nowMs: number): void {
     door.bothWaited = door.room.dues.size > 0;
-    spent(door, 'handshake', busyMs, shaken * handshakeMs + setUps * setUpMs, nowMs);
+    const ownMs = busyMs * (1 - Math.min(OTHER_SHARE_MAX, other.share()));
+    spent(door, 'handshake', ownMs, shaken * handshakeMs + setUps * setUpMs, nowMs);
   }
 
   function serve(fromMs: number): void {
@@ -260,66 +283,17 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     }
   }
 
-  function listen(): void {
-    door.openMax = Math.max(0, Math.min(deps.policy.openMax, door.open + deps.placesLeft()));
-    // Both times: one long turn alone says that there was a pause, and what it kept waiting is in by now.
-    decideListening(door, Math.min(cameBefore, came.main + came.call));
-    listenBy('main');
-    listenBy('call');
-  }
-
-  function listenBy(listener: Listener): void {
-    const wanted = door.listening[listener];
-    if (wanted === listens[listener]) return;
-    if (!orders) {
-      if (mode === 'dry-run' && !wanted) would.inc('stop-listening');
-      listens[listener] = wanted;
-      return;
-    }
-    listens[listener] = deps.setListening(listener, wanted);
-    metrics.listening.set({ listener }, listens[listener] ? 1 : 0);
-    if (!wanted) metrics.stoppedListening.inc({ listener });
-    sayListening(listener, wanted);
-  }
-
-  function sayListening(listener: Listener, wanted: boolean): void {
-    const nowMs = clock.monotonicMs();
-    if (nowMs - loggedAtMs < LOG_MS) return;
-    loggedAtMs = nowMs;
-    const event = wanted ? 'door.listens' : 'door.shut';
-    const { handshakes, open } = door;
-    const perSecond = Math.round(setUpsPerSecond(door));
-    deps.log.info(
-      { event, listener, handshakes: handshakes.main + handshakes.call, open, perSecond },
-      wanted ? 'listening again' : 'not listening for now: those who come would wait too long',
-    );
-  }
-
   /** Tells those who wait, and makes room where the silent stand in the way. */
   function keepOrder(): void {
     const nowMs = clock.monotonicMs();
     if (nowMs < tellAtMs) return;
-    if (waiting.size > 0) tellSome(nowMs);
+    if (waiting.size > 0) tellWaiting(door, waiting, nowMs, deps.tellWait);
     // To order thousands takes its time; telling gets a fiftieth of the whole at most.
     tellAtMs = nowMs + Math.max(TELL_MS, 50 * (clock.monotonicMs() - nowMs));
     for (const record of silent.values()) {
       if (silent.size * 2 <= door.openMax || nowMs - record.openedAtMs < SILENT_MS) break;
       deps.silent(record);
     }
-  }
-
-  function tellSome(nowMs: number): void {
-    let told = 0;
-    tellWaits(door, (flow, etaMs, ahead) => {
-      const entry = waiting.get(flow);
-      if (entry === undefined || told >= TELL_MAX || etaMs < TELL_FROM_MS) return;
-      const isNews = Math.abs(entry.toldEtaMs - etaMs) > TOLD_AGAIN_SHARE * entry.toldEtaMs;
-      if (!isNews || nowMs - entry.toldAtMs < TELL_AGAIN_MS) return;
-      told += 1;
-      entry.toldAtMs = nowMs;
-      entry.toldEtaMs = etaMs;
-      deps.tellWait(entry.record, etaMs, ahead);
-    });
   }
 
   /** Another turn at once while set-ups are due; later while there is something to wait for. */
@@ -329,8 +303,29 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     wentOn = canServe && (shaking || nextSetUp(door, endedAtMs) !== undefined);
     wasBusy = wentOn || shaking;
     if (wentOn) return turnSoon();
-    const looks = waiting.size > 0 || silent.size > 0 || !(listens.main && listens.call);
+    const looks = waiting.size > 0 || silent.size > 0 || shutters.someShut();
     if (looks && looksAt === undefined) looksAt = clock.after(LOOK_MS, look);
+  }
+
+  // What routers say.
+
+  /** `undefined`: the router is still learning, and the gateway goes on by itself. */
+  function credited({ term, window, credits }: DoorNews): void {
+    if (credits === undefined) return;
+    const nowMs = clock.monotonicMs();
+    for (const [kind, own] of [['fresh', door.credits] as const, ['all', door.creditsOfAll] as const]) {
+      const told = credits[kind];
+      if (told === undefined) freed(own);
+      else allotted(own, { ...told, term, window, gateways: credits.gateways }, nowMs);
+      own.dryRun = told?.dryRun === true;
+    }
+    turnSoon();
+  }
+
+  /** The last of those that wait, who are not waited for here any more. */
+  function givenUp(count: number): FlowRecord[] {
+    const flows = hindmost(door.room, count);
+    return flows.flatMap((flow) => waiting.get(flow)?.record ?? []);
   }
 
   /** Counted anew, since it is asked a few times a second. */
@@ -338,14 +333,28 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     const counts = { call: 0, stock: 0, resume: 0, fresh: 0, pretender: 0 };
     for (const { name } of waiting.values()) counts[name] += 1;
     return {
-      listening: { ...listens },
+      listening: { ...shutters.listens },
       setUpsPerSecond: setUpsPerSecond(door),
+      busyShare: other.share(),
       workMs: workMs(door),
       handshakes: door.handshakes.main + door.handshakes.call,
       movable: door.room.dues.size - door.room.settled.size,
       waiting: counts,
+      waitingFresh: door.room.needCredit,
       silent: silent.size,
+      setUps: setUpsInAll,
+      limited: { ...limited } satisfies LimitCounts,
+      wouldLimit: { ...wouldLimit } satisfies LimitCounts,
+      credits: { fresh: standing(door.credits), all: standing(door.creditsOfAll) },
     };
+  }
+
+  /** Once a second: what the loop did beside handshakes and set-ups, while it was calm. */
+  function second(): void {
+    const doneMs = (handshakesSince * handshakeMs + setUpsSince * setUpMs) / door.capacity.speed;
+    other.measured(doneMs, waiting.size === 0 && !wasBusy);
+    handshakesSince = 0;
+    setUpsSince = 0;
   }
 
   function look(): void {
@@ -361,9 +370,19 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     hello,
     stands,
     ended,
+    credited,
+    givenUp,
+    second,
+    /** There is more to do than to hand frames on. */
+    busy: () => wasBusy || waiting.size > 0,
     state,
     stop(): void {
       looksAt?.();
     },
   };
+}
+
+/** Credits per window, where there is a ceiling. */
+function standing({ ceiling, credits }: Credits): number | undefined {
+  return ceiling === undefined ? undefined : Math.floor(credits);
 }

@@ -8,9 +8,12 @@
 import type { Clock } from '#runtime/clock.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Loop } from '#runtime/loop.ts';
+import type { Random } from '#runtime/random.ts';
+import type { DoorNews } from '#wire/admission.ts';
 import type { FaultCode } from '#wire/faults.ts';
 import type { GatewayConfig } from './config.ts';
 import type { DoorPolicy } from './door/door.ts';
+import { noLimit, setUpTooEarlyMs } from './door/set-up-limits.ts';
 import { createDoorkeeper } from './doorkeeper.ts';
 import type { FlowRecord } from './flow-record.ts';
 import type { FlowTable } from './flow-table.ts';
@@ -21,6 +24,7 @@ import type { Credential, DialectEvent, Identity, Opening, Transport } from './s
 export interface DoorwayDeps {
   readonly clock: Clock;
   readonly loop: Loop;
+  readonly random: Random;
   readonly log: Logger;
   readonly config: GatewayConfig;
   readonly metrics: GatewayMetrics;
@@ -32,8 +36,16 @@ export interface DoorwayDeps {
 
 export type Doorway = ReturnType<typeof createDoorway>;
 
+/** Clients sent on come within this time, so that not all knock at once. */
+const SENT_ON_MS = 250;
+
 export function createDoorway(deps: DoorwayDeps) {
-  const { clock, config, metrics, flows, tell } = deps;
+  const { clock, random, config, metrics, flows, tell } = deps;
+  const limits = { perUser: noLimit(), perAddress: noLimit() };
+  const limited = { perUser: 0, perAddress: 0 };
+  const wouldLimit = { perUser: 0, perAddress: 0 };
+  let limitsRevision = 0;
+  const dryRun = { perUser: false, perAddress: false };
   const keeper = createDoorkeeper({
     ...{ clock, metrics, loop: deps.loop, log: deps.log, policy: doorPolicy(config) },
     mode: config.GATEWAY_DOOR,
@@ -42,7 +54,7 @@ export function createDoorway(deps: DoorwayDeps) {
     setListening: (listener, listens) => deps.transport().setListening(listener, listens),
     // A poll that waits stands there to be answered, and an answer would send its client elsewhere.
     tellWait: (record, etaMs, ahead) =>
-      record.flow.opening.transport === 'poll' || tell(record, { kind: 'waiting', etaMs, ahead }),
+      isPoll(record) ? pollWaits(record, etaMs) : tell(record, { kind: 'waiting', etaMs, ahead }),
     silent: (record) => flows.fail(record, 'NO_HELLO'),
   });
 
@@ -50,43 +62,115 @@ export function createDoorway(deps: DoorwayDeps) {
     return flows.admissionFault(opening) ?? (keeper.refuses() ? 'BUSY' : undefined);
   }
 
+  // Who says hello.
+
   /** The credential of a flow: it waits for its turn to be checked; once it is in, it is checked at once. */
   function hello(record: FlowRecord, credential: Credential): void {
     const opening = deps.opening();
-    const checked = (who: Identity | FaultCode) => opening.authenticated(record, who);
-    if (record.place !== 'silent') return opening.authenticate(credential, checked);
+    if (record.place !== 'silent')
+      return opening.authenticate(credential, (who) => opening.authenticated(record, who));
+    if (tooMany(record, 'perAddress', record.flow.opening.address)) return;
     if (credential.scheme === 'resume')
       return opening.authenticate(credential, (who) => resumes(record, who));
     keeper.hello({
       record,
       name: record.flow.opening.listener === 'call' ? 'pretender' : 'fresh',
       needsCredit: true,
-      movable: true,
-      setUp: () => opening.authenticate(credential, checked),
+      movable: !isPoll(record),
+      setUp: () => opening.authenticate(credential, (who) => comes(record, who)),
     });
   }
 
   function resumes(record: FlowRecord, who: Identity | FaultCode): void {
     if (record.ended) return;
-    const opening = deps.opening();
-    if (typeof who === 'string') return opening.authenticated(record, who);
+    if (typeof who === 'string') return deps.opening().authenticated(record, who);
     const inCall = who.resumes?.class === 'in-call';
-    const name = inCall ? 'call' : record.flow.opening.listener === 'call' ? 'pretender' : 'resume';
-    const setUp = () => opening.authenticated(record, who);
-    keeper.hello({ record, name, needsCredit: false, movable: true, setUp });
+    keeper.hello({
+      record,
+      name: inCall ? 'call' : record.flow.opening.listener === 'call' ? 'pretender' : 'resume',
+      needsCredit: false,
+      movable: !isPoll(record),
+      setUp: () => comes(record, who),
+    });
   }
 
-  function measure(): void {
-    const { handshakes, setUpsPerSecond, workMs, waiting, silent } = keeper.state();
+  function comes(record: FlowRecord, who: Identity | FaultCode): void {
+    if (record.ended || (typeof who !== 'string' && tooMany(record, 'perUser', who.user))) return;
+    deps.opening().authenticated(record, who);
+  }
+
+  /** Whether this set-up is one too many; it was told when to come again then. */
+  function tooMany(record: FlowRecord, name: 'perUser' | 'perAddress', key: string): boolean {
+    const earlyMs = setUpTooEarlyMs(limits[name], key, clock.monotonicMs());
+    if (earlyMs === 0) return false;
+    (dryRun[name] ? wouldLimit : limited)[name] += 1;
+    if (dryRun[name]) metrics.doorWould.inc({ what: 'limit' });
+    else sendOn(record, 'TOO_MANY_SET_UPS', earlyMs, undefined);
+    return !dryRun[name];
+  }
+
+  function sendOn(record: FlowRecord, why: FaultCode, afterMs: number, url: string | undefined): void {
+    metrics.sentOn.inc({ why });
+    tell(record, { kind: 'sentOn', afterMs, url });
+    flows.end(record, false);
+    record.flow.close(why, afterMs);
+  }
+
+  /** A poll is held for a while; whom that would not do is told by HTTP when to come again. */
+  function pollWaits(record: FlowRecord, etaMs: number): void {
+    if (etaMs <= config.POLL_HOLD_MS / 2) return;
+    metrics.sentOn.inc({ why: 'BUSY' });
+    flows.end(record, false);
+    record.flow.close('BUSY', etaMs);
+  }
+
+  // What routers say, and are told.
+
+  function heard(news: DoorNews): void {
+    keeper.credited(news);
+    for (const { url, clients } of news.moves ?? [])
+      for (const record of keeper.givenUp(clients))
+        sendOn(record, 'SENT_ON', Math.floor(random.draw() * SENT_ON_MS), url);
+    if (news.limits === undefined) return;
+    limitsRevision = news.limits.revision;
+    for (const name of ['perUser', 'perAddress'] as const) {
+      limits[name].perMinute = news.limits[name]?.value;
+      dryRun[name] = news.limits[name]?.dryRun === true;
+    }
+  }
+
+  /** What a load report says of the door. */
+  function report() {
+    const { silent, ...state } = keeper.state();
+    return {
+      ...state,
+      ...(config.GATEWAY_URL !== undefined && { url: config.GATEWAY_URL }),
+      ...(config.GATEWAY_PRIORITY_URL !== undefined && { priorityUrl: config.GATEWAY_PRIORITY_URL }),
+      limited: { ...state.limited, ...limited },
+      wouldLimit: { ...state.wouldLimit, ...wouldLimit },
+      limits: limitsRevision,
+    };
+  }
+
+  function second(): void {
+    keeper.second();
+    const { handshakes, setUpsPerSecond, workMs, waiting, silent, listening, credits } = keeper.state();
     metrics.doorHandshakes.set(handshakes);
     metrics.doorSetUpsPerSecond.set(setUpsPerSecond);
     metrics.doorWorkSeconds.set(workMs / 1_000);
     for (const [name, count] of Object.entries(waiting)) metrics.doorWaiting.set({ class: name }, count);
     metrics.doorWaiting.set({ class: 'silent' }, silent);
+    metrics.listening.set({ listener: 'main' }, listening.main ? 1 : 0);
+    metrics.listening.set({ listener: 'call' }, listening.call ? 1 : 0);
+    for (const kind of ['fresh', 'all'] as const) metrics.doorCredits.set({ kind }, credits[kind] ?? 0);
   }
 
-  const { knocked, hungUp, opened, stands, ended, stop } = keeper;
-  return { knocked, hungUp, opened, stands, ended, stop, fault, hello, measure };
+  const { knocked, hungUp, opened, stands, ended, busy, stop } = keeper;
+  return { knocked, hungUp, opened, stands, ended, busy, stop, fault, hello, heard, report, second };
+}
+
+function isPoll(record: FlowRecord): boolean {
+  return record.flow.opening.transport === 'poll';
 }
 
 /** What handshake and set-up cost on the machine of the benchmark, in milliseconds: of TLS at the gateway, and without. */

@@ -26,6 +26,8 @@ export class FlowRecord {
   /** Where it stands with the door, and when it opened, by the monotonic clock. */
   place: 'silent' | 'waiting' | 'underWay' | 'in' = 'in';
   openedAtMs = 0;
+  /** The number of the spread that its client knows. */
+  spreadTold = 0;
   /** When the next message would be due at the pace above which it floods. */
   dueMs = 0;
   /** Closed, or about to: nothing more is handed to it. */

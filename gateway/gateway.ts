@@ -15,7 +15,7 @@ import type { Loop } from '#runtime/loop.ts';
 import type { Random } from '#runtime/random.ts';
 import { labelledTally, tally } from '#runtime/tally.ts';
 import type { FaultCode } from '#wire/faults.ts';
-import type { Spread } from '#wire/messages.ts';
+import { createAdmission, HAND_OVER_SPREAD_MS } from './admission.ts';
 import { createArrivals } from './arrivals.ts';
 import { createAttaching } from './attaching.ts';
 import type { GatewayConfig } from './config.ts';
@@ -75,7 +75,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const { bus, clock, config, log, metrics, authenticator, revocations, iceServers } = deps;
   const gateway = deps.random.id();
   const policy = gatewayPolicy(config, bus.log, gateway);
-  const spread: Spread = { gatewayMs: config.SPREAD_GATEWAY_MS, fleetMs: config.SPREAD_FLEET_MS };
   const traceparent = traceparents(deps.random);
   const flows = createFlowTable({ clock, config, metrics, sayClosing, ended });
   const requests = labelledTally(metrics.requests, 'op');
@@ -98,11 +97,16 @@ export function createGateway(deps: GatewayDeps): Gateway {
     tell,
   });
   const doorway = createDoorway({
-    ...{ clock, config, metrics, log, flows, tell, loop: deps.loop },
+    ...{ clock, config, metrics, log, flows, tell, loop: deps.loop, random: deps.random },
     transport: () => transport,
     opening: () => opening,
   });
   const { knocked, hungUp } = doorway;
+  const admission = createAdmission({
+    ...{ gateway, clock, config, metrics, flows, doorway, tell, post: bus.post },
+    sessionsOpen: () => sessionsOpen,
+    leaving: () => draining,
+  });
   const transport = deps.transport({ knocked, hungUp, admit, opened, received, pinged, drained, closed });
   const delivery = createDelivery({
     log: bus.log,
@@ -135,7 +139,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const errands = createErrands({ bus, clock, metrics, iceServers, routers, retryAfterMs, feed });
 
   const opening = createOpening({
-    ...{ authenticator, revocations, flows, metrics, log, spread, feed, tell },
+    ...{ authenticator, revocations, flows, metrics, log, feed, tell },
+    spreadFor: admission.spreadFor,
+    priorityUrl: config.GATEWAY_PRIORITY_URL,
     random: deps.random,
     pingMs: config.GATEWAY_PING_MS,
     limits: sessionLimits(config, policy),
@@ -331,7 +337,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   function everySecond(): void {
     metrics.sessions.set(sessionsOpen);
-    doorway.measure();
+    doorway.second();
     metrics.partitionsRegistered.set(routers.registered());
     metrics.busUp.set(bus.post.connected ? 1 : 0);
     for (const record of flows.all()) feed(record, { kind: 'second' });
@@ -341,6 +347,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   return {
     async start() {
       routers.start();
+      admission.start();
       revocations.watch(opening.dropRevoked);
       const cancels = [
         clock.every(1_000, everySecond),
@@ -363,6 +370,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     async drain() {
       draining = true;
       transport.stopListening();
+      admission.saysLeaving();
       const sessions = await handedOver([...flows.all()], clock, config.GATEWAY_DRAIN_MS, (record) =>
         flows.close(record, 'GOING_AWAY', HAND_OVER_SPREAD_MS),
       );
@@ -371,13 +379,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
     stop() {
       cancelSecond?.();
       doorway.stop();
-      for (const record of [...flows.all()]) flows.close(record, 'GOING_AWAY', spread.gatewayMs);
+      admission.stop();
+      for (const record of [...flows.all()]) flows.close(record, 'GOING_AWAY', admission.gatewayMs());
       routers.flush();
       routers.stop();
       transport.close();
     },
   };
 }
-
-/** A session handed over comes back within this time; the pace of the hand-over spreads them. */
-const HAND_OVER_SPREAD_MS = 1_000;

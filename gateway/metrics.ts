@@ -108,6 +108,29 @@ export function createGatewayMetrics(register: Registry) {
       'listener',
       ['main', 'call'],
     ),
+    doorCredits: new Gauge({
+      name: 'gateway_door_credits',
+      help: 'Set-ups that may begin in a window of 250 ms, by what they are for; 0 where there is no ceiling.',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
+    spreadSeconds: new Gauge({
+      name: 'gateway_spread_seconds',
+      help: 'Over how long clients are told to come back, after the loss of this gateway and of the fleet.',
+      labelNames: ['window'] as const,
+      registers,
+    }),
+    sentOn: new Counter({
+      name: 'gateway_door_sent_on_total',
+      help: 'Flows that were told to come back later or elsewhere, by fault.',
+      labelNames: ['why'] as const,
+      registers,
+    }),
+    shed: new Counter({
+      name: 'gateway_sessions_shed_total',
+      help: 'Idle sessions closed at the word of a router, since this gateway held more than its part.',
+      registers,
+    }),
     doorWould: new Counter({
       name: 'gateway_door_would_total',
       help: 'What a door that only counts (dry run) would have done: stopped listening, closed a connection, refused for a limit.',

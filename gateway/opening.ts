@@ -29,7 +29,9 @@ export interface OpeningDeps {
   readonly random: Random;
   readonly metrics: GatewayMetrics;
   readonly log: Logger;
-  readonly spread: Spread;
+  /** What this client is told of how to come back. */
+  spreadFor(record: FlowRecord): Spread;
+  readonly priorityUrl: string | undefined;
   readonly pingMs: number;
   readonly limits: SessionLimits;
   feed(record: FlowRecord, event: SessionEvent): void;
@@ -46,7 +48,7 @@ const WAIT_TOLD_MS = 1_000;
 const WAITING = ' waiting';
 
 export function createOpening(deps: OpeningDeps) {
-  const { authenticator, revocations, flows, random, metrics, log, spread, pingMs, limits } = deps;
+  const { authenticator, revocations, flows, random, metrics, log, pingMs, limits, priorityUrl } = deps;
   const { feed, tell, welcomed } = deps;
 
   function authenticate(credential: Credential, then: (who: Identity | FaultCode) => void): void {
@@ -94,7 +96,10 @@ export function createOpening(deps: OpeningDeps) {
     const { user, device, resumed, cursors } = session;
     tell(record, {
       kind: 'opened',
-      welcome: { session: session.id, user, device, resumed, ...sealed, spread, pingMs, cursors, limits },
+      welcome: {
+        ...{ session: session.id, user, device, resumed, ...sealed, priorityUrl, pingMs, cursors, limits },
+        spread: deps.spreadFor(record),
+      },
     });
     session.cursors = [];
     log.debug({ event: 'session.opened', session: session.id, resumed }, 'session opened');

@@ -152,6 +152,10 @@ export interface Welcome {
   /** Unix milliseconds. */
   readonly expiresAt: number;
   readonly spread: Spread;
+  /** Where a session in a call resumes, if there is such an address. */
+  readonly priorityUrl?: string | undefined;
+  /** The resume token says that the session is in a call. */
+  readonly inCall?: boolean | undefined;
   readonly pingMs: number;
   readonly cursors: readonly Cursor[];
   readonly limits: SessionLimits;
@@ -181,7 +185,14 @@ export type DialectEvent =
     }
   | { readonly kind: 'unreachable'; readonly id: string }
   | { readonly kind: 'spread'; readonly spread: Spread }
-  | { readonly kind: 'renewed'; readonly resume: string; readonly expiresAt: number }
+  | {
+      readonly kind: 'renewed';
+      readonly resume: string;
+      readonly expiresAt: number;
+      readonly inCall?: boolean | undefined;
+    }
+  /** The flow is about to close, and its client is to come back after this time, to this address if one is said. */
+  | { readonly kind: 'sentOn'; readonly afterMs: number; readonly url: string | undefined }
   /** The flow is about to close: say so in the dialect's words. The hub closes it afterwards. */
   | { readonly kind: 'closing'; readonly fault: FaultCode; readonly spreadMs: number }
   | { readonly kind: 'timer'; readonly name: string };

@@ -230,6 +230,18 @@ export const faults = {
     retry: 'now',
     text: 'Nothing was heard of this client for too long.',
   },
+  SENT_ON: {
+    closeCode: 4503,
+    httpStatus: 503,
+    retry: 'later',
+    text: 'Another gateway has less to do: come there, after the time told.',
+  },
+  TOO_MANY_SET_UPS: {
+    closeCode: 4429,
+    httpStatus: 503,
+    retry: 'later',
+    text: 'This user or address opens sessions faster than an operator allows.',
+  },
   GOING_AWAY: {
     closeCode: 1001,
     httpStatus: 503,

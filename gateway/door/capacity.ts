@@ -3,8 +3,9 @@
  *
  * What a stage costs on the machine of the benchmark is configuration; what it costs here and now depends on
  * the cores, on neighbours and on throttling. So the work done (in milliseconds of that other machine) is put
- * over the time it took, over windows of 200 ms; a window moves the estimate by 0.3 of its difference, by less
- * where less than the whole window was worked. An idle gateway learns nothing and forgets nothing.
+ * over the time it took, over windows of 200 ms; a window moves the logarithm of the estimate by 0.3 of its difference,
+ * so that a tenth of the speed believed is learnt as fast as ten times it, and by less where less than the whole
+ * window was worked. An idle gateway learns nothing and forgets nothing.
  *
  * Pure, though it changes its state in place: it is told of every handshake. `door.ts` drives it.
  */
@@ -41,7 +42,7 @@ function fold(capacity: Capacity, nowMs: number): void {
   const { speed, workMs, spentMs } = capacity;
   if (spentMs > 0 && workMs > 0) {
     const measured = Math.min(Math.max(workMs / spentMs, speed / RATIO_MAX), speed * RATIO_MAX);
-    capacity.speed += GAIN * Math.min(1, spentMs / WINDOW_MS) * (measured - speed);
+    capacity.speed *= (measured / speed) ** (GAIN * Math.min(1, spentMs / WINDOW_MS));
   }
   capacity.workMs = 0;
   capacity.spentMs = 0;

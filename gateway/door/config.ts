@@ -31,6 +31,23 @@ export const doorProperties = {
     description:
       'Connections that may be open and not set up; less where flows or file descriptors would not do.',
   }),
+  GATEWAY_URL: Type.Optional(
+    Type.String({
+      pattern: '^(https?|wss?)://[^\\s]+$',
+      maxLength: 512,
+      title: 'an address such as wss://g1.example.org',
+      description:
+        'Where clients reach this gateway and no other. Set for all gateways, clients choose among them by what each can bear, and some of those that wait are sent on.',
+    }),
+  ),
+  GATEWAY_PRIORITY_URL: Type.Optional(
+    Type.String({
+      pattern: '^(https?|wss?)://[^\\s]+$',
+      maxLength: 512,
+      title: 'an address such as wss://calls.example.org',
+      description: 'Where clients in a call reach GATEWAY_PRIORITY_PORT, of this gateway or of any.',
+    }),
+  ),
   GATEWAY_REFUSE_OVER: Type.Integer({
     default: 3_500,
     minimum: 1,

@@ -36,6 +36,8 @@ export interface Credits {
   windowEndsMs: number;
   credits: number;
   used: number;
+  /** It is only tried out: what goes beyond is counted, and passes. */
+  dryRun: boolean;
   /** The fraction of a credit left over by windows of less than one. */
   carried: number;
   toldAtMs: number;
@@ -46,7 +48,7 @@ export function creditsOf(ceiling: Ceiling | undefined, nowMs: number): Credits 
   const credits = ceiling === undefined ? 0 : evenPart(ceiling);
   const windowEndsMs = nowMs + CREDIT_WINDOW_MS;
   const told = { term: 0, toldWindow: -1, toldAtMs: nowMs };
-  return { ceiling, ...told, window: 0, windowEndsMs, credits, used: 0, carried: 0 };
+  return { ceiling, ...told, window: 0, windowEndsMs, credits, used: 0, dryRun: false, carried: 0 };
 }
 
 export function allotted(state: Credits, told: Allotment, nowMs: number): void {
@@ -71,14 +73,27 @@ export function creditsLeft(state: Credits, nowMs: number): number {
   return Math.max(0, Math.floor(state.credits + state.carried + 1e-9) - state.used);
 }
 
-/** Call it only while `creditsLeft` is at least 1. */
+/** Whether a set-up may begin. */
+export function mayBegin(state: Credits, nowMs: number): boolean {
+  return state.dryRun || creditsLeft(state, nowMs) >= 1;
+}
+
+/** Nothing is shared any more. */
+export function freed(state: Credits): void {
+  state.ceiling = undefined;
+  state.dryRun = false;
+}
+
+/** Call it only while a set-up may begin. */
 export function creditUsed(state: Credits): void {
   state.used += 1;
 }
 
 /** How many may begin per second, as things stand. */
 export function creditsPerSecond(state: Credits): number {
-  return state.ceiling === undefined ? Number.POSITIVE_INFINITY : (1_000 * state.credits) / CREDIT_WINDOW_MS;
+  return state.ceiling === undefined || state.dryRun
+    ? Number.POSITIVE_INFINITY
+    : (1_000 * state.credits) / CREDIT_WINDOW_MS;
 }
 
 function turnWindows(state: Credits, nowMs: number): void {

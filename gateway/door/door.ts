@@ -14,14 +14,7 @@
 import assert from 'node:assert/strict';
 import type { Listener } from '../seams.ts';
 import { believed, type Capacity, worked } from './capacity.ts';
-import {
-  type Ceiling,
-  type Credits,
-  creditsLeft,
-  creditsOf,
-  creditsPerSecond,
-  creditUsed,
-} from './credits.ts';
+import { type Ceiling, type Credits, creditsOf, creditsPerSecond, creditUsed, mayBegin } from './credits.ts';
 import { charged, evenShare, nextStage, type Share } from './share.ts';
 import * as room from './waiting-room.ts';
 
@@ -56,14 +49,17 @@ export interface Door {
   readonly policy: DoorPolicy;
   /** Connections accepted whose handshake is not done. */
   readonly handshakes: { call: number; main: number };
-  /** Open and not set up, those included that have not said who they are; and how many may be. */
+  /** Open and not set up, those included that have not said who they are. */
   open: number;
+  /** How many may be. Whoever cannot hold handshakes back takes off those that are due. */
   openMax: number;
   readonly listening: { call: boolean; main: boolean };
   readonly room: room.WaitingRoom;
   readonly share: Share;
   readonly capacity: Capacity;
+  /** For set-ups of those who come with a token, and for all. */
   readonly credits: Credits;
+  readonly creditsOfAll: Credits;
   /** What was served last while the other kind waited, for `spent`. */
   bothWaited: boolean;
 }
@@ -84,6 +80,7 @@ export function createDoor(policy: DoorPolicy, nowMs: number): Door {
     share: evenShare(policy.handshakeShare),
     capacity: believed(policy.speed, nowMs),
     credits: creditsOf(policy.ceiling, nowMs),
+    creditsOfAll: creditsOf(undefined, nowMs),
     bothWaited: false,
   };
 }
@@ -134,10 +131,15 @@ export function left(door: Door, flow: number): void {
   room.leave(door.room, flow);
 }
 
+/** The ring whose head may be set up now. */
+function dueRing({ room: waiting, credits, creditsOfAll }: Door, nowMs: number): room.Ring | undefined {
+  return mayBegin(creditsOfAll, nowMs) ? room.nextRing(waiting, mayBegin(credits, nowMs)) : undefined;
+}
+
 /** What the loop does next; `undefined`: nothing is to do. Then the one flow to set up, if it is one. */
 export function nextTurn(door: Door, nowMs: number): Turn | undefined {
   const { handshakes } = door;
-  const ring = room.nextRing(door.room, creditsLeft(door.credits, nowMs) >= 1);
+  const ring = dueRing(door, nowMs);
   const call = ring !== undefined && room.isOfCall(door.room, ring);
   door.bothWaited = false;
   if (call) return 'callSetUp';
@@ -152,7 +154,7 @@ export function nextTurn(door: Door, nowMs: number): Turn | undefined {
  * handshakes have had their part of the CPU.
  */
 export function nextSetUp(door: Door, nowMs: number): 'callSetUp' | 'setUp' | undefined {
-  const ring = room.nextRing(door.room, creditsLeft(door.credits, nowMs) >= 1);
+  const ring = dueRing(door, nowMs);
   if (ring === undefined) return undefined;
   if (room.isOfCall(door.room, ring)) {
     door.bothWaited = false;
@@ -164,9 +166,10 @@ export function nextSetUp(door: Door, nowMs: number): 'callSetUp' | 'setUp' | un
 
 /** Takes the flow of a turn that is a set-up. */
 export function takeFlow(door: Door, nowMs: number): number {
-  const ring = room.nextRing(door.room, creditsLeft(door.credits, nowMs) >= 1);
+  const ring = dueRing(door, nowMs);
   assert(ring !== undefined && door.open > 0);
   if (ring.needsCredit) creditUsed(door.credits);
+  creditUsed(door.creditsOfAll);
   door.open -= 1;
   return room.take(door.room, ring);
 }
@@ -200,7 +203,7 @@ function listens(
   const factor = before ? 1 : listenAgainShare;
   return (
     handshakeWaitMs(door, handshakes) <= patienceMs * patienceShare * factor &&
-    handshakes + door.open < openMax * factor &&
+    door.open < openMax * factor &&
     acceptQueue <= acceptQueueMax * ACCEPT_QUEUE_SHARE * factor
   );
 }
@@ -231,10 +234,10 @@ export function setUpsPerSecond({ policy, capacity }: Door): number {
   return (1_000 * capacity.speed) / (policy.handshakeMs + policy.setUpMs);
 }
 
-function setUpEveryMs({ policy, capacity, credits, room: { dues, needCredit } }: Door): number {
-  const cpuMs = policy.setUpMs / capacity.speed;
-  if (needCredit === 0) return cpuMs;
-  return Math.max(cpuMs, (1_000 / creditsPerSecond(credits)) * (needCredit / Math.max(1, dues.size)));
+function setUpEveryMs({ policy, capacity, credits, creditsOfAll, room: { dues, needCredit } }: Door): number {
+  const everyMs = Math.max(policy.setUpMs / capacity.speed, 1_000 / creditsPerSecond(creditsOfAll));
+  if (needCredit === 0) return everyMs;
+  return Math.max(everyMs, (1_000 / creditsPerSecond(credits)) * (needCredit / Math.max(1, dues.size)));
 }
 
 /** What those who wait are told: how many stand before them, and how long that takes. */

@@ -75,13 +75,19 @@ export function jsonAnswer(body: string, headers: Headers): HttpAnswer {
   return { status: 200, headers: [json, uncached, ...headers], body };
 }
 
-/** A fault as HTTP says it: its status, and JSON for those who read. */
-export function faultAnswer(fault: FaultCode, headers: Headers): HttpAnswer {
+/**
+ * A fault as HTTP says it: its status, and JSON for those who read.
+ *
+ * @param afterMs when to come again, if it is known.
+ */
+export function faultAnswer(fault: FaultCode, headers: Headers, afterMs?: number): HttpAnswer {
   const { httpStatus, retry, text } = faultDefinition(fault);
-  const later: Headers = retry === 'later' ? [['Retry-After', RETRY_AFTER_S]] : [];
+  const retryAfterS = afterMs === undefined ? RETRY_AFTER_S : String(Math.max(1, Math.ceil(afterMs / 1_000)));
+  const later: Headers = retry === 'later' ? [['Retry-After', retryAfterS]] : [];
+  const retryAfterMs = afterMs === undefined ? undefined : Math.ceil(afterMs);
   return {
     status: httpStatus,
     headers: [json, uncached, ...later, ...headers],
-    body: JSON.stringify({ fault, text }),
+    body: JSON.stringify({ fault, text, retryAfterMs }),
   };
 }

@@ -69,6 +69,7 @@ export class PollFlow implements Flow {
   private awaited: number | undefined;
   /** What the hub closed it for; known until nobody asks any more, so that whoever does is told. */
   private closedFor: FaultCode | undefined;
+  private comesAfterMs: number | undefined;
   private over: boolean;
 
   constructor(number: number, id: string, opening: Opening, options: PollFlowOptions, deps: PollFlowDeps) {
@@ -89,6 +90,7 @@ export class PollFlow implements Flow {
     this.welcomed = false;
     this.awaited = undefined;
     this.closedFor = undefined;
+    this.comesAfterMs = undefined;
     this.over = false;
   }
 
@@ -111,9 +113,10 @@ export class PollFlow implements Flow {
   }
 
   /** The poll that stands, or the next one, is answered with what is queued. */
-  close(fault: FaultCode): void {
+  close(fault: FaultCode, afterMs?: number): void {
     if (this.closedFor !== undefined || this.over) return;
     this.closedFor = fault;
+    this.comesAfterMs = afterMs;
     this.answerSoon();
     this.deps.clock.soon(() => this.deps.events.closed(this, fault));
   }
@@ -237,7 +240,8 @@ export class PollFlow implements Flow {
     const { standing } = this;
     if (standing === undefined) return;
     this.leave(standing);
-    standing.exchange.answer(faultAnswer(fault, standing.headers), this.deps.movesOn());
+    const answer = faultAnswer(fault, standing.headers, this.comesAfterMs);
+    standing.exchange.answer(answer, this.deps.movesOn());
   }
 
   private bodyOf(messages: readonly string[]): string {

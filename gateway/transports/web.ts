@@ -123,7 +123,8 @@ export function createWebTransport(
     stopListening,
     setListening(listener, listens) {
       const entrance = listener === 'main' ? main : call;
-      if (entrance === undefined || leaving) return false;
+      if (entrance === undefined) return listens;
+      if (leaving) return false;
       if (listens) return entrance.open();
       entrance.shut();
       return false;

@@ -26,6 +26,7 @@ import {
   pongText,
   presenceText,
   renewedText,
+  retryText,
   spreadText,
   unreachableText,
   waitText,
@@ -80,6 +81,8 @@ function step(state: NativeState, event: DialectEvent): Step {
       return state.phase === 'ending' ? [state, nothing] : said(open, welcomeText(event.welcome));
     case 'closing':
       return said(ended, byeText(event));
+    case 'sentOn':
+      return said(ended, retryText(event));
     case 'timer':
       return state.phase === 'greeting' && event.name === 'hello' ? closed('NO_HELLO') : [state, nothing];
     default:

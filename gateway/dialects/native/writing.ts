@@ -80,6 +80,8 @@ export function welcomeText(welcome: Welcome): string {
     resume: welcome.resume,
     expiresAt: welcome.expiresAt,
     spread: welcome.spread,
+    priorityUrl: welcome.priorityUrl,
+    inCall: welcome.inCall,
     pingMs: welcome.pingMs,
     cursors: welcome.cursors,
     limits: welcome.limits,
@@ -94,8 +96,12 @@ export function spreadText(spread: Spread): string {
   return JSON.stringify({ type: 'spread', ...spread });
 }
 
-export function renewedText({ resume, expiresAt }: Of<'renewed'>): string {
-  return JSON.stringify({ type: 'resume', resume, expiresAt });
+export function renewedText({ resume, expiresAt, inCall }: Of<'renewed'>): string {
+  return JSON.stringify({ type: 'resume', resume, expiresAt, inCall });
+}
+
+export function retryText({ afterMs, url }: Of<'sentOn'>): string {
+  return JSON.stringify({ type: 'retry', afterMs: wholeMs(afterMs), url });
 }
 
 export function gapText({ channel, epoch, from, to }: Of<'gap'>): string {

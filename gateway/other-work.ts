@@ -1,0 +1,33 @@
+/**
+ * Other work: the part of its time that the loop gives to anything but handshakes and set-ups.
+ *
+ * In calm it is what the loop was busy less what set-ups cost, as believed. In a crowd the two cannot be told apart, so what
+ * was last known in calm counts on.
+ */
+
+import type { Clock } from '#runtime/clock.ts';
+import type { Loop } from '#runtime/loop.ts';
+
+const GAIN = 0.2;
+/** Set-ups always get some of the time. */
+const SHARE_MAX = 0.9;
+
+export function createOtherWork(clock: Clock, loop: Loop) {
+  let share = 0;
+  let atMs = clock.monotonicMs();
+  let idleMs = loop.idleMs();
+  return {
+    share: () => share,
+    /** @param doneMs what handshakes and set-ups took since it was last asked. */
+    measured(doneMs: number, calm: boolean): void {
+      const [nowMs, nowIdleMs] = [clock.monotonicMs(), loop.idleMs()];
+      const passedMs = nowMs - atMs;
+      if (calm && passedMs > 0) {
+        const otherMs = Math.max(0, passedMs - (nowIdleMs - idleMs) - doneMs);
+        share += GAIN * (Math.min(SHARE_MAX, otherMs / passedMs) - share);
+      }
+      atMs = nowMs;
+      idleMs = nowIdleMs;
+    },
+  };
+}

@@ -1,0 +1,50 @@
+/**
+ * Door line: reports the load of this gateway to all routers, and hears what the one that decides says to its door.
+ *
+ * News of an older term, or of a window that has passed, change nothing: another router decides now, or they were held up.
+ */
+
+import type { Post } from '#bus/seams.ts';
+import type { Cancel, Clock } from '#runtime/clock.ts';
+import { type DoorNews, encodeAdmission, type LoadReport, readDoorNews } from '#wire/admission.ts';
+import { doorSubject, LOADS_SUBJECT } from '#wire/subjects.ts';
+
+export interface DoorLineDeps {
+  readonly gateway: string;
+  readonly post: Post;
+  readonly clock: Clock;
+  report(): LoadReport;
+  news(news: DoorNews): void;
+  readonly faults: { inc(labels: { cause: 'version' | 'malformed' }): void };
+}
+
+const REPORT_MS = 250;
+
+export function createDoorLine({ gateway, post, clock, report, news, faults }: DoorLineDeps) {
+  let term = 0;
+  let window = -1;
+  let cancels: Cancel[] = [];
+
+  function received(data: Uint8Array): void {
+    const read = readDoorNews(data);
+    if (typeof read === 'string') return faults.inc({ cause: read === 'VERSION' ? 'version' : 'malformed' });
+    if (read.term < term || (read.term === term && read.window <= window)) return;
+    term = read.term;
+    window = read.window;
+    news(read);
+  }
+
+  return {
+    start(): void {
+      cancels = [
+        post.subscribe(doorSubject(gateway), received),
+        clock.every(REPORT_MS, () => void post.publish(LOADS_SUBJECT, encodeAdmission(report()))),
+      ];
+    },
+    /** The last word, for instance that this gateway goes away. */
+    say: () => void post.publish(LOADS_SUBJECT, encodeAdmission(report())),
+    stop(): void {
+      for (const cancel of cancels.splice(0)) cancel();
+    },
+  };
+}
