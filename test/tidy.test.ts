@@ -40,7 +40,18 @@ const arrows: { readonly [folder: string]: readonly string[] } = {
   'all-in-one': ['wire', 'runtime', 'bus', 'gateway', 'router', 'client', 'demo'],
   ops: ['wire', 'runtime', 'bus'],
   simulation: ['wire', 'runtime', 'bus', 'gateway', 'router', 'client'],
-  'load-tests': ['wire', 'runtime', 'bus', 'gateway', 'router', 'client', 'all-in-one', 'test', 'tools'],
+  'load-tests': [
+    'wire',
+    'runtime',
+    'bus',
+    'gateway',
+    'router',
+    'client',
+    'all-in-one',
+    'simulation',
+    'test',
+    'tools',
+  ],
 };
 
 /** Folders made of a hub file and spokes that never import one another. */

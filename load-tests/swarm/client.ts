@@ -23,7 +23,7 @@ export interface Surroundings {
   placeFor(client: Client): Place | undefined;
   addressFor(client: number): string;
   tokenFor(client: number): string;
-  inCall(client: number): boolean;
+  inCall(client: Client): boolean;
   /** Up again, with the time an unanswered id may be repeated. */
   stands(client: Client, repeatMs: number): void;
   /** Of a client in a call: an answer, a frame, a gap. */
@@ -41,6 +41,8 @@ export class Client implements LineOwner, Timed {
   readonly index: number;
   step: number;
   up: boolean;
+  /** What the resume token says, where the service has told. */
+  sealedInCall: boolean | undefined;
   readonly #around: Surroundings;
   #pace: Pace | undefined;
   #line: Line | undefined;
@@ -58,6 +60,7 @@ export class Client implements LineOwner, Timed {
     this.index = index;
     this.step = -1;
     this.up = false;
+    this.sealedInCall = undefined;
     this.#around = around;
     this.#pace = undefined;
     this.#line = undefined;
@@ -153,6 +156,7 @@ export class Client implements LineOwner, Timed {
         return this.#tell(message);
       case 'resume':
         this.#resume = message.resume;
+        this.sealedInCall = message.inCall ?? this.sealedInCall;
         return;
       case 'retry':
         return this.#retry(message.afterMs, message.url);
@@ -190,6 +194,7 @@ export class Client implements LineOwner, Timed {
     record.welcome(this.index, welcome.resumed, now);
     this.up = true;
     this.#resume = welcome.resume;
+    this.sealedInCall = welcome.inCall;
     this.#pingMs = welcome.pingMs;
     this.#cursors = JSON.stringify(welcome.cursors);
     this.#tell(welcome.spread);
@@ -255,7 +260,7 @@ export class Client implements LineOwner, Timed {
     const now = nowMs();
     this.up = false;
     record.lose(this.index, now);
-    this.#next(this.#pace!.apply({ kind: 'lost', inCall: inCall(this.index), withinMs }, now));
+    this.#next(this.#pace!.apply({ kind: 'lost', inCall: inCall(this), withinMs }, now));
   }
 
   #fail(inTime: boolean, afterMs: number | undefined): void {

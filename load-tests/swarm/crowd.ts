@@ -44,10 +44,10 @@ export function createCrowd(options: CrowdOptions): Crowd {
     wheel,
     nowMs,
     draw,
-    placeFor: (client) => placeFor(client.index),
+    placeFor,
     addressFor: (client) => addressOf(first + client),
     tokenFor: (client) => issuer.token(nameOf(first + client), { rights, lifeSeconds: 86_400 }),
-    inCall: (client) => inCall(client),
+    inCall: (client) => inCall(client.index) || client.sealedInCall === true,
     stands: (client, repeatMs) => calls.stands(client, repeatMs),
     received: (client, message) => calls.received(client, message),
   };
@@ -58,10 +58,11 @@ export function createCrowd(options: CrowdOptions): Crowd {
     return client < 2 * pairs && calls.inCall(clients[client]!);
   }
 
-  function placeFor(client: number): Place | undefined {
+  function placeFor(client: Client): Place | undefined {
     const chosen = places[Math.floor(draw() * places.length)];
     if (chosen === undefined) return undefined;
-    return options.atPriority || inCall(client) ? (chosen.priority ?? chosen.main) : chosen.main;
+    const asCall = client.sealedInCall ?? inCall(client.index);
+    return options.atPriority || asCall ? (chosen.priority ?? chosen.main) : chosen.main;
   }
 
   let turnedMs = nowMs();

@@ -21,9 +21,12 @@ export interface SceneOptions {
   /** What tokens are made with. */
   readonly secret: string;
   readonly env?: Environment;
+  /** Of one process. */
+  envOf?(name: string): Environment;
 }
 
-export async function startScene({ gateways, routers, tls, secret, env }: SceneOptions): Promise<Scene> {
+export async function startScene(options: SceneOptions): Promise<Scene> {
+  const { gateways, routers, tls, secret, env } = options;
   const certificate = tls ? makeCertificate() : undefined;
   const files: Environment =
     certificate === undefined
@@ -35,6 +38,7 @@ export async function startScene({ gateways, routers, tls, secret, env }: SceneO
       gateways,
       routers,
       env: { ...unbounded, ...issuer.env, ...files, ...env },
+      envOf: (name) => options.envOf?.(name) ?? {},
     });
     return {
       fleet,

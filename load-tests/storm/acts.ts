@@ -1,0 +1,210 @@
+/**
+ * Acts: what is done to the fleet in a storm, and what is seen of it: calm, in which a set-up's cost is measured, and the
+ * loss of gateways with the drain after it.
+ */
+
+import { nowMs } from '../swarm/clock.ts';
+import type { Episode } from '../swarm/orders.ts';
+import { type Look, largestGateway, look, type Stage } from './stage.ts';
+
+export interface Calm {
+  /** Processor time of the gateways for one who comes back, what they use anyway taken off. */
+  readonly costMicros: number;
+  /** The same of routers and NATS. */
+  readonly behindMicros: number;
+  /** Of one core: what all gateways use while nobody comes. */
+  readonly idleCores: number;
+  readonly setUps: number;
+  /** Processor time that a gateway takes once, while it is new, over what its set-ups take later, in milliseconds. */
+  readonly coldMs: number;
+}
+
+const LOOK_MS = 250;
+const IDLE_MS = 8_000;
+/** A welcome that lasted so long ends a loss: who is lost earlier goes on with the last. */
+export const SETTLE_MS = 12_000;
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+export async function untilUp({ swarm, options }: Stage, msMax: number, share = 1): Promise<boolean> {
+  const untilMs = performance.now() + msMax;
+  while (swarm.tally().up < share * options.sessions) {
+    if (performance.now() > untilMs) return false;
+    await pause(LOOK_MS);
+  }
+  return true;
+}
+
+/** So many lose their connections and come back, slowly enough that nobody waits. */
+export async function calm(stage: Stage, clients: number, overMs: number): Promise<Omit<Calm, 'coldMs'>> {
+  const before = look(stage);
+  await pause(IDLE_MS);
+  const idle = look(stage);
+  await stage.swarm.cut(clients, overMs);
+  await untilUp(stage, 2 * overMs + 60_000);
+  await pause(1_000);
+  const after = look(stage);
+  const idleCores = (idle.gateways - before.gateways) / 1_000 / (idle.atMs - before.atMs);
+  const behindIdle = (idle.behind - before.behind) / 1_000 / (idle.atMs - before.atMs);
+  const setUps = after.setUps - idle.setUps;
+  const ms = after.atMs - idle.atMs;
+  const per = (micros: number, idleRate: number) => (micros - idleRate * ms * 1_000) / setUps;
+  return {
+    costMicros: per(after.gateways - idle.gateways, idleCores),
+    behindMicros: per(after.behind - idle.behind, behindIdle),
+    idleCores,
+    setUps,
+  };
+}
+
+/** So many come for the first time, evenly. */
+export async function ramp(stage: Stage, overMs: number): Promise<readonly Look[]> {
+  const looks = [look(stage)];
+  let done = false;
+  const ramped = stage.swarm.ramp(overMs).then(() => {
+    done = true;
+  });
+  while (!done) {
+    await pause(LOOK_MS);
+    looks.push(look(stage));
+  }
+  await ramped;
+  return looks;
+}
+
+/**
+ * What the first set-ups of new gateways took over those of the last third of the ramp.
+ *
+ * @returns milliseconds per gateway.
+ */
+export function coldMsOf(looks: readonly Look[], idleCores: number, gateways: number): number {
+  const [first, third, last] = [looks[0]!, looks[Math.floor((looks.length * 2) / 3)]!, looks.at(-1)!];
+  const work = (from: Look, to: Look) =>
+    (to.gateways - from.gateways) / 1_000 - idleCores * (to.atMs - from.atMs);
+  const setUps = last.setUps - third.setUps;
+  if (setUps === 0) return 0;
+  const eachMs = work(third, last) / setUps;
+  return Math.max(0, (work(first, last) - eachMs * (last.setUps - first.setUps)) / gateways);
+}
+
+export interface Loss {
+  readonly name: string;
+  readonly title: string;
+  readonly killed: number;
+  /** New ones take their place at once; they are held down from when they are ready. */
+  readonly replaced: boolean;
+  /** Given up after this. */
+  readonly msMax: number;
+  /** Meanwhile, from when the clients were lost. */
+  disturb?(stage: Stage): Promise<void>;
+}
+
+/** What was seen in one moment of a drain. */
+export interface Sample {
+  readonly atMs: number;
+  readonly gatewayCores: number;
+  readonly behindCores: number;
+  readonly swarmCores: number;
+  readonly machineIdleCores: number;
+  readonly swarmLateMs: number;
+  readonly up: number;
+  readonly waiting: number;
+}
+
+export interface Drain {
+  readonly loss: Omit<Loss, 'disturb'>;
+  readonly sessions: number;
+  readonly gatewaysLeft: number;
+  /** Of one core, together. */
+  readonly allowedCores: number;
+  /** After the mark: when the fleet was there to come back to. */
+  readonly returnedMs: number;
+  readonly episode: Episode;
+  readonly samples: readonly Sample[];
+  readonly spreadTold: { readonly gatewayMs: number; readonly fleetMs: number };
+  readonly waitsTold: number;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly bytesBefore: number;
+  readonly bytesMax: number;
+}
+
+export async function lose(stage: Stage, loss: Loss, progress: (line: string) => void): Promise<Drain> {
+  const { swarm, options } = stage;
+  const told = swarm.tally();
+  const bytesBefore = largestGateway(stage);
+  const markMs = await swarm.mark();
+  await stage.kill(loss.killed);
+  await stage.announce();
+  if (loss.replaced) {
+    await stage.replace(loss.killed);
+    await stage.announce();
+  }
+  const returnedMs = loss.replaced ? nowMs() - markMs : 0;
+  const disturbed = loss.disturb?.(stage);
+  const watched = await watch(stage, markMs, loss.msMax, progress);
+  await disturbed;
+  const after = swarm.tally();
+  const { disturb: _, ...plain } = loss;
+  return {
+    loss: plain,
+    sessions: options.sessions,
+    gatewaysLeft: stage.gateways().length,
+    allowedCores: stage.allowed(),
+    returnedMs,
+    episode: await swarm.episode(),
+    samples: watched.samples,
+    spreadTold: told.spread,
+    waitsTold: after.waitsTold - told.waitsTold,
+    faults: difference(after.faults, told.faults),
+    bytesBefore,
+    bytesMax: watched.bytesMax,
+  };
+}
+
+/** Until all are back, or for as long as there is. */
+async function watch(stage: Stage, markMs: number, msMax: number, progress: (line: string) => void) {
+  const { swarm, options } = stage;
+  const samples: Sample[] = [];
+  let bytesMax = 0;
+  let before = look(stage);
+  const untilMs = performance.now() + msMax;
+  while (performance.now() < untilMs) {
+    await pause(LOOK_MS);
+    const now = look(stage);
+    const tally = swarm.tally();
+    samples.push({
+      ...between(before, now),
+      atMs: nowMs() - markMs,
+      swarmLateMs: tally.lateMs,
+      up: tally.up,
+      waiting: tally.waiting,
+    });
+    before = now;
+    bytesMax = Math.max(bytesMax, largestGateway(stage));
+    progress(`${tally.up}/${options.sessions} up, ${tally.waiting} waiting, ${tally.attempts} attempts`);
+    if (tally.up === options.sessions) break;
+  }
+  return { samples, bytesMax };
+}
+
+function between(before: Look, now: Look): Omit<Sample, 'atMs' | 'swarmLateMs' | 'up' | 'waiting'> {
+  const ms = now.atMs - before.atMs;
+  // A gateway that died meanwhile takes its time with it.
+  const cores = (of: (look: Look) => number) => Math.max(0, of(now) - of(before)) / 1_000 / ms;
+  return {
+    gatewayCores: cores(({ gateways }) => gateways),
+    behindCores: cores(({ behind }) => behind),
+    swarmCores: cores(({ swarm }) => swarm),
+    machineIdleCores: ((now.machineIdle - before.machineIdle) * 10) / ms,
+  };
+}
+
+function difference(
+  after: Readonly<Record<string, number>>,
+  before: Readonly<Record<string, number>>,
+): Readonly<Record<string, number>> {
+  const all = Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)] as const);
+  return Object.fromEntries(all.filter(([, count]) => count > 0));
+}

@@ -1,0 +1,149 @@
+/**
+ * Drains: gateways are lost, one, half and all of them, and the clients come back.
+ */
+
+import type { Ledger } from '../swarm/orders.ts';
+import {
+  type Calm,
+  calm,
+  coldMsOf,
+  type Drain,
+  type Loss,
+  lose,
+  pause,
+  ramp,
+  SETTLE_MS,
+  untilUp,
+} from './acts.ts';
+import type { Options } from './options.ts';
+import { type Stage, type StageOptions, startStage } from './stage.ts';
+import { calmText, progress, tell, verdictText } from './telling.ts';
+import { type Verdict, verdictOf } from './verdict.ts';
+
+export interface Result {
+  readonly drain: Drain;
+  readonly verdict: Verdict;
+  readonly calm: Calm;
+}
+
+export interface Played {
+  readonly calm: Calm;
+  /** Of one core, each gateway. */
+  readonly share: number;
+  readonly results: readonly Result[];
+  readonly ledger: Ledger;
+}
+
+/** Set-ups per second while the sessions come for the first time. */
+const RAMP_PER_SECOND = 700;
+/** Of all sessions, to learn the cost of one. */
+const CALM_SHARE = 0.05;
+/** What a new gateway does slower than later is behind it after so many. */
+const WARM_SET_UPS = 3_000;
+const REST_MS = 3_000;
+
+/** What was found out in an earlier part of the same run, under the same load. */
+export interface Known {
+  readonly calm: Calm;
+  readonly share: number;
+}
+
+/** One fleet, and one loss after another. */
+export async function play(
+  options: Options,
+  stageOptions: StageOptions,
+  losses: readonly Loss[],
+  known?: Known,
+): Promise<Played> {
+  const stage = await startStage(stageOptions);
+  try {
+    const { calm: inCalm, share } = await prepared(stage, options, known);
+    const results: Result[] = [];
+    for (const [n, loss] of losses.entries()) {
+      if (n > 0) await restored(stage, options, losses[n - 1]!);
+      const drain = await lose(stage, loss, progress(loss.title));
+      results.push({ drain, verdict: verdictOf(drain, inCalm), calm: inCalm });
+      tell(verdictText(results.at(-1)!));
+    }
+    await stage.swarm.rest();
+    await pause(REST_MS);
+    return { calm: inCalm, share, results, ledger: await stage.swarm.ledger() };
+  } finally {
+    await stage.stop();
+  }
+}
+
+/** As many gateways as before, and everybody in long enough. */
+async function restored(stage: Stage, { drainMs, gateways }: Options, last: Loss): Promise<void> {
+  const missing = gateways - stage.gateways().length;
+  if (!last.replaced && missing > 0) {
+    await stage.replace(missing);
+    await stage.announce();
+  }
+  await untilUp(stage, drainMs);
+  await pause(SETTLE_MS);
+}
+
+/** The sessions are there, the gateways are held down, and what a set-up costs is known. */
+async function prepared(stage: Stage, options: Options, known: Known | undefined): Promise<Known> {
+  const { swarm } = stage;
+  const { sessions, drainMs, gateways } = options;
+  const clients = Math.max(Math.min(sessions, 500), Math.round(CALM_SHARE * sessions));
+  const say = progress('ramp');
+  let ramping = true;
+  swarm.onTally((tally) => ramping && say(`${tally.up}/${sessions} up, ${tally.lateMs.toFixed(0)} ms late`));
+  const looks = await ramp(stage, (1_000 * sessions) / RAMP_PER_SECOND);
+  await untilUp(stage, 60_000);
+  ramping = false;
+  await warm(stage, WARM_SET_UPS * gateways - sessions);
+  await pause(SETTLE_MS);
+  if (known !== undefined) {
+    stage.holdDown(known.share);
+    await pause(SETTLE_MS);
+    return known;
+  }
+  const fast = await calm(stage, clients, Math.max(2_000, clients * 3));
+  const coldMs = coldMsOf(looks, fast.idleCores, gateways);
+  tell(calmText('unheld', { ...fast, coldMs }));
+  const share = ((sessions * fast.costMicros) / 1_000 / drainMs + fast.idleCores) / gateways;
+  stage.holdDown(share);
+  await pause(SETTLE_MS);
+  const held = { ...(await calm(stage, clients, 2.5 * drainMs * (clients / sessions))), coldMs };
+  tell(`held to ${(100 * share).toFixed(2)} % of a core each; ${calmText('held', held)}`);
+  await pause(SETTLE_MS);
+  return { calm: held, share };
+}
+
+/** A fleet for few sessions has done too little to be measured: so many set-ups more. */
+async function warm(stage: Stage, setUps: number): Promise<void> {
+  const { swarm, options } = stage;
+  for (let left = setUps; left > 0; left -= options.sessions) {
+    await pause(SETTLE_MS);
+    await swarm.cut(options.sessions, (1_000 * options.sessions) / RAMP_PER_SECOND);
+    await untilUp(stage, 60_000);
+  }
+}
+
+export function lossOf(name: string, { gateways, drainMs }: Options, patience = 3): Loss {
+  const msMax = patience * drainMs;
+  switch (name) {
+    case 'one':
+      return { name, title: `one gateway of ${gateways} is killed`, killed: 1, replaced: false, msMax };
+    case 'half':
+      return {
+        name,
+        title: `half of ${gateways} gateways are killed`,
+        killed: gateways / 2,
+        replaced: false,
+        msMax,
+      };
+    default:
+      return {
+        name,
+        title: `all ${gateways} gateways are killed and start anew`,
+        killed: gateways,
+        replaced: true,
+        msMax,
+      };
+  }
+}

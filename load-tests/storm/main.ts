@@ -1,0 +1,25 @@
+/**
+ * Storm: the loss of gateways on real processes, measured in multiples of the optimum (`npm run storm`).
+ */
+
+import { writeFileSync } from 'node:fs';
+import { help, optionsOf } from './options.ts';
+import { writePage } from './page.ts';
+import { perform } from './scenarios.ts';
+
+const options = optionsOf(process.argv.slice(2));
+if (options === undefined || typeof options === 'string') {
+  console.error(options === undefined ? help : `storm: ${options}\n\n${help}`);
+  process.exit(options === undefined ? 0 : 64);
+}
+try {
+  const outcome = await perform(options);
+  console.log(outcome.text);
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(outcome, undefined, 2)}\n`);
+  if (options.write) writePage(outcome, process.argv.slice(2));
+  process.exitCode = outcome.missed.length === 0 ? 0 : 1;
+} catch (error) {
+  console.error(`storm: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}
+process.exit();

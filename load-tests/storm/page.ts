@@ -1,0 +1,56 @@
+/**
+ * Page: `docs/storm.md`, one section per scenario, each written by the command that measured it.
+ */
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { machineLines } from '../bench/machine.ts';
+import type { ScenarioName } from './options.ts';
+import type { Outcome } from './scenarios.ts';
+
+const docs = join(import.meta.dirname, '..', '..', 'docs');
+
+const titles: { readonly [name in ScenarioName]: string } = {
+  drain: 'One gateway, half of them, all of them',
+  naive: 'Beside what is usual',
+  router: 'A router killed in mid-drain',
+  nats: 'NATS away in mid-drain',
+  stopped: 'A gateway stopped in mid-drain',
+  overload: 'Overload that stays',
+  abuse: 'Abuse',
+};
+
+const intro = `# The storm
+
+Written by \`npm run storm -- --write\`: gateways of a real fleet are killed, and real clients come back.
+
+Gateways are held down by a CPU quota of a control group, so that the drain is much longer than the patience of
+clients: there naive servers collapse. The clients run the SDK's own reconnect core over a TLS of their own, a full handshake each
+time. The **optimum** is all necessary work over all CPU allowed: those lost, times what one who comes back took of the gateways
+in calm, earlier in the same run; off the CPU goes what the gateways take with nobody coming. × are multiples of it. A run in
+which the swarm or the machine was the bound does not count and says so. The simulation has the same numbers: clients, gateways, cost
+and quota.
+`;
+
+export function writePage(outcome: Outcome, args: readonly string[]): void {
+  const path = join(docs, 'storm.md');
+  const page = existsSync(path) ? readFileSync(path, 'utf8') : intro;
+  writeFileSync(path, withSection(page, outcome, args));
+  for (const { name, svg } of outcome.pictures) {
+    const target = join(docs, 'images', name);
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, svg);
+  }
+}
+
+function withSection(page: string, { scenario, text }: Outcome, args: readonly string[]): string {
+  const [begin, end] = [`<!-- ${scenario} -->`, `<!-- end of ${scenario} -->`];
+  const day = new Date().toISOString().slice(0, 10);
+  const command = ['npm run storm --', ...args].join(' ');
+  const machine = machineLines().join('; ');
+  const section = `${begin}\n## ${titles[scenario]}\n\n\`${command}\`, ${day}; ${machine}.\n\n${text}\n${end}\n`;
+  const from = page.indexOf(begin);
+  if (from < 0) return `${page.trimEnd()}\n\n${section}`;
+  const to = page.indexOf(end) + end.length + 1;
+  return `${page.slice(0, from)}${section}${page.slice(to)}`;
+}
