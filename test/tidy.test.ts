@@ -38,7 +38,7 @@ const arrows: { readonly [folder: string]: readonly string[] } = {
   client: ['wire'],
   demo: ['wire', 'runtime', 'client'],
   'all-in-one': ['wire', 'runtime', 'bus', 'gateway', 'router', 'client', 'demo'],
-  ops: ['wire', 'runtime', 'bus'],
+  ops: ['wire', 'runtime', 'bus', 'client'],
   simulation: ['wire', 'runtime', 'bus', 'gateway', 'router', 'client'],
   'load-tests': [
     'wire',
