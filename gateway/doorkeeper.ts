@@ -70,6 +70,8 @@ export interface Entry {
 
 /** Set-ups have so long before the loop turns; frames of those who are in wait no longer. */
 const SLICE_MS = 5;
+/** While handshakes wait, a turn is kept short: what comes between two turns is lost when the listener closes. */
+const SLICE_SHAKING_MS = 1;
 /** A turn shorter than this had nothing to read. */
 const NOTHING_MS = 0.03;
 /** The loop has waited: longer than the clock errs. */
@@ -251,7 +253,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     const shaking = door.handshakes.main + door.handshakes.call;
     door.openMax = Math.max(0, Math.min(deps.policy.openMax, door.open + deps.placesLeft()) - shaking);
     // Both times: one long turn alone says that there was a pause, and what it kept waiting is in by now.
-    decideListening(door, Math.min(cameBefore, came.main + came.call));
+    decideListening(door, Math.min(cameBefore, came.main + came.call), nowMs);
     shutters.follow();
     keepOrder();
     cameBefore = came.main + came.call;
@@ -279,7 +281,8 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
       begin(waiting.get(flow)!);
       nowMs = clock.monotonicMs();
       spent(door, kind, nowMs - beganMs, setUpMs, nowMs);
-      if (nowMs - fromMs > SLICE_MS) return;
+      const shaking = door.handshakes.main + door.handshakes.call > 0;
+      if (nowMs - fromMs > (shaking ? SLICE_SHAKING_MS : SLICE_MS)) return;
     }
   }
 

@@ -90,6 +90,7 @@ export class Fleet {
         patienceMs: scenario.patienceMs,
         patienceShare: rules.closed === 'listensAlways' ? Number.POSITIVE_INFINITY : PATIENCE_SHARE,
         listenAgainShare: LISTEN_AGAIN_SHARE,
+        byBatch: false,
         handshakeMs: cost.handshakeMs,
         setUpMs: cost.setUpMs,
         speed: speed * scenario.believed,

@@ -27,6 +27,11 @@ export interface DoorPolicy {
   readonly patienceShare: number;
   /** Listening begins again at this part of what stopped it: each stop costs those the kernel holds. */
   readonly listenAgainShare: number;
+  /**
+   * Handshakes are done in no order, so that the first may wait until all are through: then the age of the oldest counts as well,
+   * and connections are let in by the batch.
+   */
+  readonly byBatch: boolean;
   /** What a handshake and a set-up cost on the machine of the benchmark. */
   readonly handshakeMs: number;
   readonly setUpMs: number;
@@ -54,6 +59,8 @@ export interface Door {
   /** How many may be. Whoever cannot hold handshakes back takes off those that are due. */
   openMax: number;
   readonly listening: { call: boolean; main: boolean };
+  /** Since when there has always been a handshake to do, by listener. */
+  readonly batchBeganMs: { call: number; main: number };
   readonly room: room.WaitingRoom;
   readonly share: Share;
   readonly capacity: Capacity;
@@ -64,6 +71,8 @@ export interface Door {
   bothWaited: boolean;
 }
 
+/** Of bounds that are numbers. */
+const LISTEN_AGAIN = 0.9;
 const ACCEPT_QUEUE_SHARE = 0.75;
 /** The part of the open flows kept for those who come by the listener of those in a call. */
 const CALL_RESERVE = 1 / 16;
@@ -76,6 +85,7 @@ export function createDoor(policy: DoorPolicy, nowMs: number): Door {
     open: 0,
     openMax: policy.openMax,
     listening: { call: true, main: true },
+    batchBeganMs: { call: nowMs, main: nowMs },
     room: room.emptyRoom(),
     share: evenShare(policy.handshakeShare),
     capacity: believed(policy.speed, nowMs),
@@ -185,26 +195,31 @@ export function spent(door: Door, turn: Turn, spentMs: number, workMs: number, n
  *
  * @param acceptQueue connections that the kernel holds, as far as it is known.
  */
-export function decideListening(door: Door, acceptQueue: number): void {
+export function decideListening(door: Door, acceptQueue: number, nowMs: number): void {
   const { listening, handshakes, openMax } = door;
   const both = handshakes.call + handshakes.main;
-  listening.main = listens(door, listening.main, both, openMax * (1 - CALL_RESERVE), acceptQueue);
-  listening.call = listens(door, listening.call, handshakes.call, openMax, acceptQueue);
+  listening.main = listens(door, 'main', both, openMax * (1 - CALL_RESERVE), acceptQueue, nowMs);
+  listening.call = listens(door, 'call', handshakes.call, openMax, acceptQueue, nowMs);
 }
 
 function listens(
   door: Door,
-  before: boolean,
+  listener: Listener,
   handshakes: number,
   openMax: number,
   acceptQueue: number,
+  nowMs: number,
 ): boolean {
-  const { patienceMs, patienceShare, acceptQueueMax, listenAgainShare } = door.policy;
-  const factor = before ? 1 : listenAgainShare;
+  const { patienceMs, patienceShare, acceptQueueMax, listenAgainShare, byBatch } = door.policy;
+  const before = door.listening[listener];
+  const again = before ? 1 : LISTEN_AGAIN;
+  const waitMs = handshakeWaitMs(door, handshakes);
+  if (handshakes === 0 || !before) door.batchBeganMs[listener] = nowMs;
+  const oldestMs = byBatch ? waitMs + nowMs - door.batchBeganMs[listener] : waitMs;
   return (
-    handshakeWaitMs(door, handshakes) <= patienceMs * patienceShare * factor &&
-    door.open < openMax * factor &&
-    acceptQueue <= acceptQueueMax * ACCEPT_QUEUE_SHARE * factor
+    oldestMs <= patienceMs * patienceShare * (before ? 1 : listenAgainShare) &&
+    door.open < openMax * again &&
+    acceptQueue <= acceptQueueMax * ACCEPT_QUEUE_SHARE * again
   );
 }
 
