@@ -64,6 +64,12 @@ test('[RECONNECT-2] the arithmetic of the published table', () => {
   assert.deepEqual(rounded(attempts(spread, 0.5, 50, 5)), [500, 1_500, 4_500, 5_000, 7_604]);
   assert.deepEqual(rounded(attempts(spread, 0.1, 50, 5)), [100, 300, 900, 3_518, 6_153]);
   assert.deepEqual(rounded(attempts(spread, 0.5, 50, 5, true)), [0, 375, 1_125, 1_901, 2_514]);
+  // And the example there: 20 gateways, a million clients, 3,546 set-ups a second each.
+  const told = {
+    gatewayMs: Math.round(50_000_000 / (19 * 3_546)),
+    fleetMs: Math.round((0.7 * 1_000_000_000) / (20 * 3_546)),
+  };
+  assert.deepEqual(rounded(attempts(told, 0.37, 50, 4)), [275, 824, 2_471, 3_652]);
 });
 
 test('[RECONNECT-3] one rank is drawn per loss, and windows only grow: nobody passes another', () => {
