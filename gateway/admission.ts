@@ -11,12 +11,12 @@ import { NODE_VERSION } from '#wire/limits.ts';
 import type { Spread } from '#wire/messages.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Doorway } from './doorway.ts';
-import { isInCall } from './drain.ts';
 import type { FlowRecord } from './flow-record.ts';
 import type { FlowTable } from './flow-table.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { createDoorLine } from './router-client/door-line.ts';
 import type { DialectEvent } from './seams.ts';
+import { shedOf } from './shedding.ts';
 import { createSpreadTelling } from './spread-telling.ts';
 
 export interface AdmissionDeps {
@@ -34,8 +34,6 @@ export interface AdmissionDeps {
 
 /** A session handed over or shed comes back within this time; the pace at which they go spreads them. */
 export const HAND_OVER_SPREAD_MS = 1_000;
-/** A session of which nothing was heard for so long is idle enough to be shed. */
-const IDLE_MS = 1_000;
 
 export function createAdmission(deps: AdmissionDeps) {
   const { gateway, post, clock, config, metrics, flows, doorway, tell } = deps;
@@ -72,15 +70,8 @@ export function createAdmission(deps: AdmissionDeps) {
     };
   }
 
-  /** Closes sessions that are idle, the oldest first, never one in a call. */
   function shed(count: number): void {
-    const nowMs = clock.monotonicMs();
-    const idle: FlowRecord[] = [];
-    for (const record of flows.all()) {
-      if (idle.length === count) break;
-      const stands = record.session?.opening === 0;
-      if (stands && nowMs - record.heardAtMs > IDLE_MS && !isInCall(record, nowMs)) idle.push(record);
-    }
+    const idle = shedOf(flows.all(), clock.monotonicMs(), count);
     metrics.shed.inc(idle.length);
     for (const record of idle) flows.close(record, 'GOING_AWAY', HAND_OVER_SPREAD_MS);
   }

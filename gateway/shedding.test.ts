@@ -9,6 +9,7 @@ const anyRecord = fc.record({
   callAtMs: fc.constantFrom(0, NOW_MS - 1_000, NOW_MS - 7_200_000),
   heardAtMs: fc.constantFrom(NOW_MS - 100, NOW_MS - 20_000, NOW_MS - 60_000),
   ended: fc.boolean(),
+  session: fc.constantFrom(undefined, {}),
   place: fc.constantFrom('silent', 'waiting', 'underWay', 'in'),
 });
 
@@ -17,8 +18,12 @@ test('nobody is shed who is in a call, waits, or said something just now; as man
     fc.property(fc.array(anyRecord, { maxLength: 50 }), fc.nat(60), (records, count) => {
       const shed = shedOf(records, NOW_MS, count);
       const may = records.filter(
-        ({ callAtMs, heardAtMs, ended, place }) =>
-          !ended && place === 'in' && callAtMs !== NOW_MS - 1_000 && heardAtMs !== NOW_MS - 100,
+        ({ callAtMs, heardAtMs, ended, place, session }) =>
+          !ended &&
+          place === 'in' &&
+          session !== undefined &&
+          callAtMs !== NOW_MS - 1_000 &&
+          heardAtMs !== NOW_MS - 100,
       );
       assert.deepEqual(shed, may.slice(0, count));
     }),

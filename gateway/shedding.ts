@@ -10,6 +10,7 @@ import { type Busy, isInCall } from './drain.ts';
 interface Sheddable extends Busy {
   readonly ended: boolean;
   readonly place: string;
+  readonly session: unknown;
 }
 
 /** Who says something every few seconds is not disturbed. */
@@ -24,7 +25,8 @@ export function shedOf<Record extends Sheddable>(
   const chosen: Record[] = [];
   for (const record of records) {
     if (chosen.length >= count) break;
-    if (record.ended || record.place !== 'in' || isInCall(record, nowMs)) continue;
+    if (record.ended || record.place !== 'in' || record.session === undefined || isInCall(record, nowMs))
+      continue;
     if (nowMs - record.heardAtMs >= IDLE_MS) chosen.push(record);
   }
   return chosen;
