@@ -40,12 +40,9 @@ export function createAdmission(deps: AdmissionDeps) {
   const configured: Spread = { gatewayMs: config.SPREAD_GATEWAY_MS, fleetMs: config.SPREAD_FLEET_MS };
   const telling = createSpreadTelling({ clock, flows, configured, busy: doorway.busy, tell });
   const line = createDoorLine({ gateway, post, clock, report, news, faults: metrics.nodeFaults });
-  /** Of the router whose news counted last. */
-  let term: number | undefined;
   showSpread(configured);
 
   function news(heard: DoorNews): void {
-    term = heard.term;
     doorway.heard(heard);
     if (heard.spread !== undefined) {
       telling.changed(heard.spread);
@@ -62,6 +59,7 @@ export function createAdmission(deps: AdmissionDeps) {
   function report(): LoadReport {
     const { credits, ...load } = doorway.report();
     const told = telling.told();
+    const term = line.term();
     return {
       ...{ v: NODE_VERSION, gateway, connections: deps.sessionsOpen(), ...load },
       ...(deps.leaving() && { leaving: true as const }),

@@ -124,6 +124,16 @@ test('[CREDIT-5] another router begins to count anew, and what was used stays us
   assert.equal(usedAll(state, 253), 30);
 });
 
+test('[CREDIT-8] after 3 s of silence a router whose term is older is heard', () => {
+  const state = creditsOf(ceiling, 0);
+  allotted(state, told(5, 40), 0);
+  allotted(state, told(1, 10, 6), ROUTER_SILENT_MS);
+  assert.equal(state.term, 7);
+  allotted(state, told(2, 10, 6), ROUTER_SILENT_MS + 1);
+  assert.equal(state.term, 6);
+  assert.equal(usedAll(state, ROUTER_SILENT_MS + 2), 10);
+});
+
 test('[CREDIT-6] where nothing is shared, nothing is counted', () => {
   assert.equal(creditsLeft(creditsOf(undefined, 0), 1e9), Number.POSITIVE_INFINITY);
 });

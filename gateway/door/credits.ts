@@ -53,7 +53,9 @@ export function creditsOf(ceiling: Ceiling | undefined, nowMs: number): Credits 
 
 export function allotted(state: Credits, told: Allotment, nowMs: number): void {
   const sameCount = told.term === state.term;
-  if (told.term < state.term || (sameCount && told.window <= state.toldWindow)) return;
+  // After a silence an older term is one that was counted anew, as where the leases were lost.
+  const isOlder = told.term < state.term && nowMs - state.toldAtMs <= ROUTER_SILENT_MS;
+  if (isOlder || (sameCount && told.window <= state.toldWindow)) return;
   turnWindows(state, nowMs);
   // Another router counts otherwise; what was used of the window that runs stays used.
   if (!sameCount) state.window = told.window;

@@ -19,16 +19,22 @@ export interface DoorLineDeps {
 }
 
 const REPORT_MS = 250;
+/** After this whoever decides is heard: where the leases were lost, terms begin anew. */
+const SILENT_MS = 3_000;
 
 export function createDoorLine({ gateway, post, clock, report, news, faults }: DoorLineDeps) {
   let term = 0;
   let window = -1;
+  let heardAtMs = Number.NEGATIVE_INFINITY;
   let cancels: Cancel[] = [];
 
   function received(data: Uint8Array): void {
     const read = readDoorNews(data);
     if (typeof read === 'string') return faults.inc({ cause: read === 'VERSION' ? 'version' : 'malformed' });
-    if (read.term < term || (read.term === term && read.window <= window)) return;
+    const nowMs = clock.monotonicMs();
+    const isOlder = read.term < term && nowMs - heardAtMs <= SILENT_MS;
+    if (isOlder || (read.term === term && read.window <= window)) return;
+    heardAtMs = nowMs;
     term = read.term;
     window = read.window;
     news(read);
@@ -41,6 +47,8 @@ export function createDoorLine({ gateway, post, clock, report, news, faults }: D
         clock.every(REPORT_MS, () => void post.publish(LOADS_SUBJECT, encodeAdmission(report()))),
       ];
     },
+    /** Of the router that decides; `undefined`: none was heard for 3 s, and this gateway goes on by itself. */
+    term: () => (clock.monotonicMs() - heardAtMs <= SILENT_MS ? term : undefined),
     /** The last word, for instance that this gateway goes away. */
     say: () => void post.publish(LOADS_SUBJECT, encodeAdmission(report())),
     stop(): void {
