@@ -11,6 +11,7 @@
 import { createHmac, timingSafeEqual, verify } from 'node:crypto';
 import type { FaultCode } from '#wire/faults.ts';
 import { TOKEN_CHARS_MAX } from '#wire/limits.ts';
+import { derOfJose } from './ecdsa.ts';
 import type { Algorithm, VerificationKey } from './keys.ts';
 
 export interface Jwt {
@@ -72,8 +73,10 @@ export function verifiedClaims(jwt: Jwt, keys: readonly VerificationKey[]): Clai
 
 function signatureFits({ algorithm, key }: VerificationKey, signed: Buffer, signature: Buffer): boolean {
   switch (algorithm) {
-    case 'ES256':
-      return verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, signature);
+    case 'ES256': {
+      const der = derOfJose(signature);
+      return der !== undefined && verify('sha256', signed, key, der);
+    }
     case 'EdDSA':
       return verify(null, signed, key, signature);
     case 'RS256':
