@@ -57,6 +57,8 @@ export interface Connection {
 }
 
 const TOKEN_MS_MAX = 30_000;
+/** A token that no attempt has used up serves the next ones, so that the issuer is not asked for each of them. */
+const TOKEN_KEPT_MS = 60_000;
 /** How soon a token is renewed at the earliest, whatever the clock of this machine believes. */
 const REFRESH_MS_MIN = 10_000;
 /** Changes of network come in bunches. */
@@ -86,6 +88,7 @@ export function createConnection(
   /** What the resume token says, where the service has told. */
   let sealedInCall: boolean | undefined;
   let sentTo: string | undefined;
+  let kept: { readonly token: string; readonly atMs: number } | undefined;
   /** Where the link that is up goes; of the one lost last until another is. */
   let here: string | undefined;
   let attempts = 0;
@@ -116,11 +119,13 @@ export function createConnection(
 
   async function attempt(): Promise<void> {
     events.status({ state: 'connecting' });
-    const token = resume === undefined ? await newToken() : undefined;
+    const isKept = kept !== undefined && platform.nowMs() - kept.atMs < TOKEN_KEPT_MS;
+    const token = resume !== undefined ? undefined : isKept ? kept?.token : await newToken();
     if (closing.signal.aborted || state.phase !== 'trying') return;
     if (resume === undefined && token === undefined) return apply({ kind: 'failed' });
+    if (token !== undefined && !isKept) kept = { token, atMs: platform.nowMs() };
     const transport = settings.onlyLongPoll || platform.WebSocket === undefined ? 'poll' : choice.next;
-    next = linkTo(transport, token, 'replace');
+    next = linkTo(transport, token, 'replace', token !== undefined && !isKept);
   }
 
   async function newToken(): Promise<string | undefined> {
@@ -142,7 +147,13 @@ export function createConnection(
     }
   }
 
-  function linkTo(transport: Link['transport'], token: string | undefined, flow: 'replace' | 'add'): Link {
+  /** @param isFresh the token was asked for just now. */
+  function linkTo(
+    transport: Link['transport'],
+    token: string | undefined,
+    flow: 'replace' | 'add',
+    isFresh: boolean,
+  ): Link {
     const { device } = settings;
     let welcomed = false;
     const bearings = () => ({ resume, cursors: events.cursors() });
@@ -184,7 +195,7 @@ export function createConnection(
         },
         ended(end) {
           if (!welcomed) choice = transports.failed(choice, transport, end.opened);
-          onEnded(link, end, token !== undefined);
+          onEnded(link, end, isFresh);
         },
       },
     );
@@ -197,6 +208,7 @@ export function createConnection(
     live = link;
     if (next === link) next = undefined;
     ({ resume, priorityUrl } = welcome);
+    kept = undefined;
     sealedInCall = welcome.inCall;
     tell(welcome.spread);
     timers.attempt();
@@ -227,7 +239,7 @@ export function createConnection(
     apply({ kind: 'told', spread });
   }
 
-  function onEnded(link: Link, end: LinkEnd, withToken: boolean): void {
+  function onEnded(link: Link, end: LinkEnd, withFreshToken: boolean): void {
     const fault = end.fault;
     const retry = fault !== undefined && isFaultCode(fault) ? faultDefinition(fault).retry : 'later';
     const wasLive = link === live;
@@ -236,7 +248,7 @@ export function createConnection(
     else return;
     if (fault !== undefined && retry === 'never') return refuse(fault);
     const stale = fault !== undefined && /^(TOKEN|RESUME)_/.test(fault);
-    if (stale) resume = undefined;
+    if (stale) resume = kept = undefined;
     if (wasLive) {
       events.down();
       return apply({
@@ -246,8 +258,8 @@ export function createConnection(
       });
     }
     if (state.phase !== 'trying') return;
-    // A resume token that is not taken any more says nothing about the service: a fresh one may come at once.
-    if (stale && !withToken) return void attempt();
+    // A token that is not taken any more says nothing about the service: a fresh one may come at once.
+    if (stale && !withFreshToken) return void attempt();
     if (end.sentTo !== undefined) {
       ({ sentTo } = end);
       return apply({ kind: 'sentOn', afterMs: end.afterMs ?? 0 });
@@ -282,7 +294,7 @@ export function createConnection(
   function second(transport: Link['transport']): void {
     if (live === undefined || resume === undefined || closing.signal.aborted) return;
     void next?.close();
-    next = linkTo(transport, undefined, 'add');
+    next = linkTo(transport, undefined, 'add', false);
   }
 
   function armUpgrade(): void {

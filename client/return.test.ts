@@ -134,3 +134,60 @@ test('[SDK-35] in a call it goes to the address for those, when its token says t
   await welcomed({});
   assert.equal(await lostAt(), 'calls.test', 'a gateway that does not say leaves it to the app');
 });
+
+test('[SDK-36] a token that was not used up serves the attempts after it', async (t) => {
+  const clock = createVirtualClock();
+  const { service, client } = stageClient(
+    clock,
+    () => 0.5,
+    {},
+    (service) => {
+      service.listening = false;
+    },
+  );
+  t.after(() => void client.close());
+  await clock.advance(40_000);
+  assert(service.attempts.length >= 5);
+  service.listening = true;
+  await clock.advance(15_000);
+  assert.equal(service.flow.hello?.token, 'token-1');
+});
+
+test('[SDK-38] a token kept for a minute is asked for anew', async (t) => {
+  const clock = createVirtualClock();
+  const { service, client } = stageClient(
+    clock,
+    () => 0.5,
+    {},
+    (service) => {
+      service.listening = false;
+    },
+  );
+  t.after(() => void client.close());
+  await clock.advance(61_000);
+  service.listening = true;
+  await clock.advance(30_000);
+  assert.equal(service.flow.hello?.token, 'token-2');
+});
+
+test('[SDK-37] a kept token that is not taken any more is replaced at once', async (t) => {
+  const clock = createVirtualClock();
+  const { service, client } = stageClient(
+    clock,
+    () => 0.5,
+    {},
+    (service) => {
+      service.welcomes = false;
+    },
+  );
+  t.after(() => void client.close());
+  await clock.advance(100);
+  service.flow.say({ type: 'retry', afterMs: 200, url: 'https://idle.test' });
+  await clock.advance(300);
+  assert.equal(service.flow.hello?.token, 'token-1');
+  service.welcomes = true;
+  service.flow.bye('TOKEN_EXPIRED', 0);
+  await clock.advance(50);
+  assert.equal(service.flow.hello?.token, 'token-2');
+  assert.equal(client.status.state, 'open');
+});
