@@ -5,7 +5,6 @@
  * delivery and to the router client as their events.
  */
 
-import type { Clock } from '#runtime/clock.ts';
 import type { Cursor } from '#wire/messages.ts';
 import type { Attached, ControlEvent, DeliverySection, PartitionAnswer, PresenceEvent } from '#wire/nodes.ts';
 import type { Delivery } from './delivery/delivery.ts';
@@ -18,7 +17,6 @@ import type { SessionEvent } from './session/record.ts';
 
 export interface ArrivalDeps {
   readonly flows: FlowTable;
-  readonly clock: Clock;
   readonly metrics: GatewayMetrics;
   /** The time of the log, in which frames are stamped. */
   logNowMs(): number;
@@ -27,6 +25,8 @@ export interface ArrivalDeps {
   asker(session: string): FlowRecord | undefined;
   feed(record: FlowRecord, event: SessionEvent): void;
   tell(record: FlowRecord, event: DialectEvent): void;
+  /** A frame of a call came for this flow. */
+  called(record: FlowRecord, frame: DeliveredFrame): void;
 }
 
 /** Of so many frames the delivery time of one is measured: a histogram costs as much as the rest of a hand-over. */
@@ -34,13 +34,13 @@ const DELIVERY_SAMPLE = 16;
 
 export function createArrivals({
   flows,
-  clock,
   metrics,
   logNowMs,
   delivery,
   asker,
   feed,
   tell,
+  called,
 }: ArrivalDeps) {
   let framesSeen = 0;
 
@@ -78,7 +78,7 @@ export function createArrivals({
   function frame(flow: number, delivered: DeliveredFrame): void {
     const record = flows.get(flow);
     if (record === undefined) return;
-    if (delivered.header.call !== undefined) record.callAtMs = clock.monotonicMs();
+    if (delivered.header.call !== undefined) called(record, delivered);
     tell(record, { kind: 'frame', frame: delivered });
     if (++framesSeen % DELIVERY_SAMPLE === 0) {
       metrics.deliverySeconds.observe(Math.max(0, logNowMs() - delivered.header.at) / 1000);

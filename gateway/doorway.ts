@@ -12,8 +12,10 @@ import type { Random } from '#runtime/random.ts';
 import type { DoorNews } from '#wire/admission.ts';
 import type { FaultCode } from '#wire/faults.ts';
 import type { GatewayConfig } from './config.ts';
+import { type CallTokens, presented, returned, sealOf, used } from './door/call-tokens.ts';
 import type { DoorPolicy } from './door/door.ts';
 import { noLimit, setUpTooEarlyMs } from './door/set-up-limits.ts';
+import type { WaitingClass } from './door/waiting-room.ts';
 import { createDoorkeeper } from './doorkeeper.ts';
 import type { FlowRecord } from './flow-record.ts';
 import type { FlowTable } from './flow-table.ts';
@@ -44,6 +46,7 @@ export function createDoorway(deps: DoorwayDeps) {
   const limits = { perUser: noLimit(), perAddress: noLimit() };
   const limited = { perUser: 0, perAddress: 0 };
   const wouldLimit = { perUser: 0, perAddress: 0 };
+  const callTokens: CallTokens = new Map();
   let limitsRevision = 0;
   const dryRun = { perUser: false, perAddress: false };
   const keeper = createDoorkeeper({
@@ -71,27 +74,46 @@ export function createDoorway(deps: DoorwayDeps) {
       return opening.authenticate(credential, (who) => opening.authenticated(record, who));
     if (tooMany(record, 'perAddress', record.flow.opening.address)) return;
     if (credential.scheme === 'resume')
-      return opening.authenticate(credential, (who) => resumes(record, who));
+      return opening.authenticate(credential, (who) => resumes(record, credential.token, who));
     keeper.hello({
       record,
-      name: record.flow.opening.listener === 'call' ? 'pretender' : 'fresh',
+      name: otherClass(record, 'fresh'),
       needsCredit: true,
       movable: !isPoll(record),
       setUp: () => opening.authenticate(credential, (who) => comes(record, who)),
     });
   }
 
-  function resumes(record: FlowRecord, who: Identity | FaultCode): void {
+  function resumes(record: FlowRecord, token: string, who: Identity | FaultCode): void {
     if (record.ended) return;
     if (typeof who === 'string') return deps.opening().authenticated(record, who);
-    const inCall = who.resumes?.class === 'in-call';
+    const inCall = who.resumes?.inCallUntil !== undefined && claimsCall(record, token);
     keeper.hello({
       record,
-      name: inCall ? 'call' : record.flow.opening.listener === 'call' ? 'pretender' : 'resume',
+      name: inCall ? 'call' : otherClass(record, 'resume'),
       needsCredit: false,
       movable: !isPoll(record),
       setUp: () => comes(record, who),
     });
+  }
+
+  /** Whoever is not in a call is served last where those in a call are expected. */
+  function otherClass(record: FlowRecord, name: 'resume' | 'fresh'): WaitingClass {
+    if (record.flow.opening.listener !== 'call') return name;
+    metrics.faults.inc({ fault: 'NOT_IN_CALL' });
+    return 'pretender';
+  }
+
+  /** Whether its token brings this flow before the others: each does so for one, and once. */
+  function claimsCall(record: FlowRecord, token: string): boolean {
+    const seal = sealOf(token);
+    const verdict = presented(callTokens, seal, record.flow.number);
+    if (verdict.kind !== 'first') metrics.faults.inc({ fault: 'CALL_REPLAYED' });
+    if (verdict.kind === 'replayed') return false;
+    record.callSeal = seal;
+    const before = verdict.kind === 'again' ? flows.get(verdict.before) : undefined;
+    if (before !== undefined) flows.fail(before, 'REPLACED');
+    return true;
   }
 
   function comes(record: FlowRecord, who: Identity | FaultCode): void {
@@ -165,7 +187,17 @@ export function createDoorway(deps: DoorwayDeps) {
     for (const kind of ['fresh', 'all'] as const) metrics.doorCredits.set({ kind }, credits[kind] ?? 0);
   }
 
-  const { knocked, hungUp, opened, stands, ended, busy, stop } = keeper;
+  function stands(record: FlowRecord): void {
+    keeper.stands(record);
+    if (record.callSeal !== undefined) used(callTokens, record.callSeal);
+  }
+
+  function ended(record: FlowRecord): void {
+    keeper.ended(record);
+    if (record.callSeal !== undefined) returned(callTokens, record.callSeal, record.flow.number);
+  }
+
+  const { knocked, hungUp, opened, busy, stop } = keeper;
   return { knocked, hungUp, opened, stands, ended, busy, stop, fault, hello, heard, report, second };
 }
 

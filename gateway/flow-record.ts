@@ -4,6 +4,7 @@
 
 import type { Cancel } from '#runtime/clock.ts';
 import type { Subscription } from './delivery/subscription.ts';
+import type { CallStanding } from './identity/call-standing.ts';
 import type { Dialect, Flow, Identity } from './seams.ts';
 import type { Session } from './session/record.ts';
 
@@ -22,6 +23,11 @@ export class FlowRecord {
   waiters: ((open: boolean) => void)[] | undefined = undefined;
   /** When a frame of a call last passed, by the monotonic clock; 0: never. */
   callAtMs = 0;
+  /** Its part in a call, and until when its resume token says so, Unix milliseconds; 0: it does not. */
+  call: CallStanding | undefined = undefined;
+  callSealedUntilMs = 0;
+  /** The seal of the token by which it came before others. */
+  callSeal: string | undefined = undefined;
   heardAtMs = 0;
   /** Where it stands with the door, and when it opened, by the monotonic clock. */
   place: 'silent' | 'waiting' | 'underWay' | 'in' = 'in';

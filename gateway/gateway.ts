@@ -18,6 +18,7 @@ import type { FaultCode } from '#wire/faults.ts';
 import { createAdmission, HAND_OVER_SPREAD_MS } from './admission.ts';
 import { createArrivals } from './arrivals.ts';
 import { createAttaching } from './attaching.ts';
+import { createCalls } from './calls.ts';
 import type { GatewayConfig } from './config.ts';
 import { createDelivery } from './delivery/delivery.ts';
 import { createDoorway } from './doorway.ts';
@@ -86,15 +87,20 @@ export function createGateway(deps: GatewayDeps): Gateway {
   /** Once every partition's owner knew this gateway; a bus that goes away later does not make it unready. */
   let introduced = false;
 
+  const calls = createCalls({
+    ...{ clock, metrics, authenticator, tell, sessionsOpen: () => sessionsOpen },
+    leaseMs: config.GATEWAY_CALL_MS,
+    shareMax: config.GATEWAY_CALL_SHARE_MAX,
+  });
   const arrivals = createArrivals({
     flows,
-    clock,
     metrics,
     logNowMs: bus.log.nowMs,
     delivery: () => delivery,
     asker: (session) => askers.get(session),
     feed,
     tell,
+    called: calls.heard,
   });
   const doorway = createDoorway({
     ...{ clock, config, metrics, log, flows, tell, loop: deps.loop, random: deps.random },
@@ -142,6 +148,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     ...{ authenticator, revocations, flows, metrics, log, feed, tell },
     spreadFor: admission.spreadFor,
     priorityUrl: config.GATEWAY_PRIORITY_URL,
+    calls,
     random: deps.random,
     pingMs: config.GATEWAY_PING_MS,
     limits: sessionLimits(config, policy),
@@ -244,6 +251,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   function ended(record: FlowRecord, left: boolean): void {
     attaching.detachAll(record, left);
     doorway.ended(record);
+    calls.ended(record);
     const { session } = record;
     if (session === undefined) return;
     if (session.opening === 0) sessionsOpen -= 1;
@@ -269,7 +277,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   function noteSend(record: FlowRecord, { frame: sent }: Extract<SessionRequest, { op: 'send' }>): void {
-    if (sent.call !== undefined) record.callAtMs = clock.monotonicMs();
+    if (sent.call !== undefined) calls.sent(record, sent);
     if (sent.tellIfUnreachable) askers.set(record.session!.id, record);
   }
 
@@ -312,14 +320,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
         return opening.authenticate(effect.credential, (result) =>
           feed(record, { kind: 'refreshed', id: effect.id, result }),
         );
-      case 'renew': {
-        const sealed = authenticator.seal(
-          record.session!.identity,
-          record.session!.id,
-          record.session!.device,
-        );
-        return tell(record, { kind: 'renewed', ...sealed });
-      }
+      case 'renew':
+        return tell(record, { kind: 'renewed', ...calls.seal(record) });
       case 'state':
         return errands.setPresence(record, effect.state);
       case 'members':
@@ -338,6 +340,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   function everySecond(): void {
     metrics.sessions.set(sessionsOpen);
     doorway.second();
+    calls.second(flows.all());
     metrics.partitionsRegistered.set(routers.registered());
     metrics.busUp.set(bus.post.connected ? 1 : 0);
     for (const record of flows.all()) feed(record, { kind: 'second' });

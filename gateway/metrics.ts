@@ -126,6 +126,16 @@ export function createGatewayMetrics(register: Registry) {
       labelNames: ['why'] as const,
       registers,
     }),
+    sessionsInCall: new Gauge({
+      name: 'gateway_sessions_in_call',
+      help: 'Sessions whose resume token says that they are in a call.',
+      registers,
+    }),
+    callsNotSealed: new Counter({
+      name: 'gateway_calls_not_sealed_total',
+      help: 'Times that a session in a call did not get a token that says so, as too many have one.',
+      registers,
+    }),
     shed: new Counter({
       name: 'gateway_sessions_shed_total',
       help: 'Idle sessions closed at the word of a router, since this gateway held more than its part.',

@@ -9,6 +9,7 @@ import type { Logger } from '#runtime/log.ts';
 import type { Random } from '#runtime/random.ts';
 import type { FaultCode } from '#wire/faults.ts';
 import type { SessionLimits, Spread } from '#wire/messages.ts';
+import type { Calls } from './calls.ts';
 import type { FlowRecord } from './flow-record.ts';
 import type { FlowTable } from './flow-table.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -32,6 +33,7 @@ export interface OpeningDeps {
   /** What this client is told of how to come back. */
   spreadFor(record: FlowRecord): Spread;
   readonly priorityUrl: string | undefined;
+  readonly calls: Pick<Calls, 'resumed' | 'seal'>;
   readonly pingMs: number;
   readonly limits: SessionLimits;
   feed(record: FlowRecord, event: SessionEvent): void;
@@ -48,7 +50,8 @@ const WAIT_TOLD_MS = 1_000;
 const WAITING = ' waiting';
 
 export function createOpening(deps: OpeningDeps) {
-  const { authenticator, revocations, flows, random, metrics, log, pingMs, limits, priorityUrl } = deps;
+  const { authenticator, revocations, flows, random, metrics, log, pingMs, limits, priorityUrl, calls } =
+    deps;
   const { feed, tell, welcomed } = deps;
 
   function authenticate(credential: Credential, then: (who: Identity | FaultCode) => void): void {
@@ -73,6 +76,8 @@ export function createOpening(deps: OpeningDeps) {
     const device = identity.resumes?.device ?? effect.device ?? random.id();
     record.session = new Session(record.flow.number, identity, id, device, effect.mode);
     flows.sessionOpened(identity.user);
+    const { inCallUntil } = identity.resumes ?? {};
+    if (inCallUntil !== undefined && record.callSeal !== undefined) calls.resumed(record, inCallUntil);
     feed(record, { kind: 'open', cursors: effect.cursors });
     tellWaiting(record);
   }
@@ -89,7 +94,6 @@ export function createOpening(deps: OpeningDeps) {
     const session = record.session!;
     // It may have been revoked while it waited.
     if (revocations.revoked(session.identity, session.id)) return flows.fail(record, 'REVOKED');
-    const sealed = authenticator.seal(session.identity, session.id, session.device);
     welcomed(record);
     metrics.opened.inc({ how: session.resumed ? 'resumed' : 'fresh' });
     flows.setTimer(record, WAITING, undefined, () => undefined);
@@ -97,7 +101,17 @@ export function createOpening(deps: OpeningDeps) {
     tell(record, {
       kind: 'opened',
       welcome: {
-        ...{ session: session.id, user, device, resumed, ...sealed, priorityUrl, pingMs, cursors, limits },
+        ...{
+          session: session.id,
+          user,
+          device,
+          resumed,
+          ...calls.seal(record),
+          priorityUrl,
+          pingMs,
+          cursors,
+          limits,
+        },
         spread: deps.spreadFor(record),
       },
     });

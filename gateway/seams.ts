@@ -305,11 +305,9 @@ export interface Identity {
 export interface Resumed {
   readonly session: string;
   readonly device: string;
-  readonly class?: SessionClass | undefined;
+  /** Unix milliseconds until which its session counts as in a call, which comes first when many come back. */
+  readonly inCallUntil?: number | undefined;
 }
-
-/** Who comes first when many come back; it is sealed by a gateway and cannot be claimed. Absent: everybody else. */
-export type SessionClass = 'in-call';
 
 export interface Authenticator {
   /** Who bears this credential, or why it is refused. Synchronous where no key has to be fetched. */
@@ -319,7 +317,7 @@ export interface Authenticator {
     identity: Identity,
     session: string,
     device: string,
-    sessionClass?: SessionClass,
+    inCallUntil?: number,
   ): { readonly resume: string; readonly expiresAt: number };
 }
 

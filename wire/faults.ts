@@ -230,6 +230,16 @@ export const faults = {
     retry: 'now',
     text: 'Nothing was heard of this client for too long.',
   },
+  CALL_REPLAYED: {
+    httpStatus: 409,
+    retry: 'now',
+    text: 'A resume token that says its session is in a call was used before; its bearer waits with the rest.',
+  },
+  NOT_IN_CALL: {
+    httpStatus: 403,
+    retry: 'now',
+    text: 'The port for those in a call was used without being in one; such clients are served last.',
+  },
   SENT_ON: {
     closeCode: 4503,
     httpStatus: 503,

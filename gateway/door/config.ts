@@ -48,6 +48,20 @@ export const doorProperties = {
       description: 'Where clients in a call reach GATEWAY_PRIORITY_PORT, of this gateway or of any.',
     }),
   ),
+  GATEWAY_CALL_MS: Type.Integer({
+    default: 600_000,
+    minimum: 10_000,
+    maximum: 86_400_000,
+    description:
+      'How long a session counts as in a call after the last frame of that call, in milliseconds. Of a call in which nothing is said for longer, clients send a frame now and then.',
+  }),
+  GATEWAY_CALL_SHARE_MAX: Type.Number({
+    default: 0.2,
+    minimum: 0,
+    maximum: 1,
+    description:
+      'The part of the sessions that may count as in a call, and so come back first; 16 always may.',
+  }),
   GATEWAY_REFUSE_OVER: Type.Integer({
     default: 3_500,
     minimum: 1,

@@ -237,10 +237,13 @@ test('a resume token stands for its JWT at any gateway with the secret, until th
   ];
   const token = await hmacToken(clock, { jti: 'j1', snowshed: { rooms: { '*': ['join'] } } });
   const identity = (await here.authenticate({ scheme: 'jwt', token })) as Identity;
-  const sealed = here.seal(identity, 's1', 'phone', 'in-call');
+  const sealed = here.seal(identity, 's1', 'phone', identity.expiresAt);
   assert.equal(sealed.expiresAt, identity.expiresAt);
   const resumed = await there.authenticate({ scheme: 'resume', token: sealed.resume });
-  assert.deepEqual(resumed, { ...identity, resumes: { session: 's1', device: 'phone', class: 'in-call' } });
+  assert.deepEqual(resumed, {
+    ...identity,
+    resumes: { session: 's1', device: 'phone', inCallUntil: identity.expiresAt },
+  });
   assert.equal(await here.outcome(sealed.resume), 'TOKEN_MALFORMED', 'it is no JWT');
   assert.equal(await there.authenticate({ scheme: 'resume', token }), 'RESUME_INVALID');
   await clock.advance(65_000);

@@ -57,9 +57,9 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator & 
       const keys = keySet.keysFor(jwt.kid);
       return keys instanceof Promise ? keys.then((keys) => checked(jwt, keys)) : checked(jwt, keys);
     },
-    seal(identity, session, device, sessionClass) {
+    seal(identity, session, device, inCallUntil) {
       const expiresAt = Math.min(clock.nowMs() + config.RESUME_TTL_MS, identity.expiresAt);
-      const subject = { identity, session, device, class: sessionClass };
+      const subject = { identity, session, device, inCallUntil };
       return { resume: sealedResume(sealer, subject, expiresAt), expiresAt };
     },
     close: () => keySet.close(),

@@ -39,15 +39,19 @@ const ann: Identity = {
 };
 
 function sealed(expiresAt = nowMs + 60_000, identity = ann): string {
-  return sealedResume(sealer, { identity, session: 's1', device: 'phone', class: undefined }, expiresAt);
+  return sealedResume(
+    sealer,
+    { identity, session: 's1', device: 'phone', inCallUntil: undefined },
+    expiresAt,
+  );
 }
 
 test('a resume token brings back the identity and the session, and nothing else', () => {
   fc.assert(
-    fc.property(identities(), fc.constantFrom('in-call', undefined), (identity, sessionClass) => {
-      const subject = { identity, session: 's1', device: 'phone', class: sessionClass } as const;
+    fc.property(identities(), fc.constantFrom(nowMs + 1, undefined), (identity, inCallUntil) => {
+      const subject = { identity, session: 's1', device: 'phone', inCallUntil };
       const token = sealedResume(sealer, subject, identity.expiresAt);
-      const resumes = { session: 's1', device: 'phone', class: sessionClass };
+      const resumes = { session: 's1', device: 'phone', inCallUntil };
       const back = openedResume(sealer, token, nowMs);
       const rights = JSON.parse(JSON.stringify(identity.rights));
       assert.deepEqual(back, { ...identity, rights, resumes });
@@ -82,7 +86,7 @@ test('a seal for another purpose, or over something else, is no resume token', (
   const other = createSealer([secret], 'poll');
   const token = sealedResume(
     other,
-    { identity: ann, session: 's', device: 'd', class: undefined },
+    { identity: ann, session: 's', device: 'd', inCallUntil: undefined },
     nowMs + 1,
   );
   assert.equal(openedResume(sealer, token, nowMs), 'RESUME_INVALID');
@@ -111,8 +115,8 @@ test('the longest resume token fits the bound of all tokens', () => {
     identity: longest,
     session: 's'.repeat(22),
     device: '"'.repeat(128),
-    class: 'in-call',
-  } as const;
+    inCallUntil: Number.MAX_SAFE_INTEGER,
+  };
   const token = sealedResume(sealer, subject, longest.expiresAt);
   assert(token.length > 6_000 && token.length <= TOKEN_CHARS_MAX, `${token.length} characters`);
 });

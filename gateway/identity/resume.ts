@@ -9,7 +9,7 @@ import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Sealer } from '#runtime/seal.ts';
 import type { FaultCode } from '#wire/faults.ts';
-import type { Identity, SessionClass } from '../seams.ts';
+import type { Identity } from '../seams.ts';
 import { RightsClaim } from './rights.ts';
 
 const Payload = Type.Object({
@@ -17,7 +17,7 @@ const Payload = Type.Object({
   device: Type.String(),
   session: Type.String(),
   rights: RightsClaim,
-  class: Type.Optional(Type.Literal('in-call')),
+  inCallUntil: Type.Optional(Type.Number()),
   issuedAt: Type.Number(),
   identityExpiresAt: Type.Number(),
   tokenId: Type.Optional(Type.String()),
@@ -34,12 +34,13 @@ export interface ResumeSubject {
   readonly identity: Identity;
   readonly session: string;
   readonly device: string;
-  readonly class: SessionClass | undefined;
+  /** Until when the session counts as in a call; it stands in the seal, so nobody can claim it. */
+  readonly inCallUntil: number | undefined;
 }
 
 export function sealedResume(
   sealer: Sealer,
-  { identity, session, device, class: sessionClass }: ResumeSubject,
+  { identity, session, device, inCallUntil }: ResumeSubject,
   expiresAt: number,
 ): string {
   const payload: Payload = {
@@ -47,7 +48,7 @@ export function sealedResume(
     device,
     session,
     rights: identity.rights as Payload['rights'],
-    ...(sessionClass !== undefined && { class: sessionClass }),
+    ...(inCallUntil !== undefined && { inCallUntil }),
     issuedAt: identity.issuedAt,
     identityExpiresAt: identity.expiresAt,
     ...(identity.tokenId !== undefined && { tokenId: identity.tokenId }),
@@ -60,12 +61,17 @@ export function openedResume(sealer: Sealer, token: string, nowMs: number): Iden
   const payload = sealer.open(token);
   if (!validator.Check(payload)) return 'RESUME_INVALID';
   if (Math.min(payload.expiresAt, payload.identityExpiresAt) <= nowMs) return 'RESUME_EXPIRED';
+  const { inCallUntil = 0 } = payload;
   return {
     user: payload.user,
     rights: payload.rights,
     issuedAt: payload.issuedAt,
     expiresAt: payload.identityExpiresAt,
     tokenId: payload.tokenId,
-    resumes: { session: payload.session, device: payload.device, class: payload.class },
+    resumes: {
+      session: payload.session,
+      device: payload.device,
+      inCallUntil: inCallUntil > nowMs ? inCallUntil : undefined,
+    },
   };
 }

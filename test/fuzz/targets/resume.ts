@@ -26,7 +26,7 @@ const identity: Identity = {
 
 /** What was truly sealed: of a session, and one that has run out. The corpus begins with them. */
 export const sealedTokens: readonly string[] = [nowMs + 60_000, nowMs - 1].map((expiresAt) =>
-  sealedResume(sealer, { identity, session: 's1', device: 'phone', class: 'in-call' }, expiresAt),
+  sealedResume(sealer, { identity, session: 's1', device: 'phone', inCallUntil: nowMs + 30_000 }, expiresAt),
 );
 
 export function resumeTarget(): Target {
@@ -64,7 +64,7 @@ export function resumePayloadTarget(): Target {
       }
       assertIdentity(who);
       assert(who.resumes !== undefined && typeof who.resumes.session === 'string');
-      return `opened ${who.resumes.class} ${who.tokenId === undefined}`;
+      return `opened ${who.resumes.inCallUntil !== undefined} ${who.tokenId === undefined}`;
     },
   };
 }
