@@ -193,17 +193,27 @@ function lost(history: History, received: ReadonlyMap<string, readonly Receipt[]
   );
   for (const owed of history.owed) {
     const { session, channel } = owed;
-    const has = new Set((received.get(session) ?? []).map((receipt) => keyOfReceipt(receipt)));
+    const own = (received.get(session) ?? []).filter((receipt) => receipt.channel === channel);
+    const has = new Set(own.map((receipt) => keyOfReceipt(receipt)));
     for (const frame of acknowledged.get(channel) ?? []) {
       const position = frame.position as number;
       if (position <= owed.after || position > owed.until) continue;
       if (!isAddressed(frame, owed) || has.has(keyOf(channel, frame))) continue;
       const when = `at ${position} after ${Math.round(frame.acknowledgedMs)} ms`;
-      const text = `${frame.id}, number ${frame.number} of ${frame.session}, acknowledged ${when}`;
+      const text = `${frame.id}, number ${frame.number} of ${frame.session}, acknowledged ${when}; ${around(own, position)}`;
       found.push({ rule: 'lost', session, channel, text });
     }
   }
   return found;
+}
+
+/** What came of the channel before a position and after it, and when. */
+function around(receipts: readonly Receipt[], position: number): string {
+  const before = receipts.findLast((receipt) => receipt.position < position);
+  const after = receipts.find((receipt) => receipt.position > position);
+  const told = (receipt: Receipt | undefined) =>
+    receipt === undefined ? 'nothing' : `${receipt.position} at ${Math.round(receipt.atMs)} ms`;
+  return `before it came ${told(before)}, after it ${told(after)}`;
 }
 
 /** Whoever was there all the time is not told to be gone. */

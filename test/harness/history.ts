@@ -46,6 +46,7 @@ export interface Receipt {
   readonly id: string;
   readonly from: { readonly user: string; readonly device: string; readonly session: string };
   readonly body: string;
+  readonly atMs: number;
 }
 
 export interface ReportedGap {
@@ -154,6 +155,7 @@ export function createRecorder(): Recorder {
         id: frame.id,
         from: frame.from,
         body: JSON.stringify(frame.body),
+        atMs: performance.now(),
       });
     },
     gap(by, { channel, epoch, from, to }) {

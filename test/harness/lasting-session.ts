@@ -2,8 +2,8 @@
  * Lasting session: one session that outlives gateways, as a careful client keeps it, and writes down all of it.
  *
  * When its flow ends it resumes at another gateway with its cursors and repeats what had no answer, in
- * order, under the same ids and with their age. It may hold a second flow for a while, vanish without a word and
- * come back elsewhere, or leave. What it sent, got and is owed goes into a recorder, frames that came twice on
+ * order, under the same ids and with their age. It may hold a second flow for a while, go on over the first when that is
+ * lost, vanish without a word and come back elsewhere, or leave. Nothing new goes over a flow before the repeats have. What it sent, got and is owed goes into a recorder, frames that came twice on
  * one flow as well: whether the service kept its promises is for the checker to say.
  */
 
@@ -73,10 +73,13 @@ export interface LastingSession {
 const againMsMax = 400;
 /** A gateway that takes connections and says nothing is given up after this. */
 const silenceMsMax = 3_000;
+/** Sends that are still refused as moved after this go over a new flow. */
+const movedMsMax = 2_000;
 
 /** One connection, and how far it brought each channel. */
 interface Line {
   readonly client: RawClient;
+  readonly url: string;
   readonly positions: Map<string, number>;
 }
 
@@ -85,8 +88,10 @@ export function createLastingSession(options: LastingOptions): LastingSession {
   const closings: string[] = [];
   const cursors = new Map<string, Cursor>();
   const present = new Map<string, Set<string>>();
-  /** The newest last: it has the sends. */
+  /** The newest last. */
   let lines: Line[] = [];
+  /** The line that everything is sent on, since when; none while the session looks for another. */
+  let sending: { readonly line: Line; readonly sinceMs: number } | undefined;
   const abandoned: RawClient[] = [];
   let party: Party | undefined;
   let url = '';
@@ -97,21 +102,17 @@ export function createLastingSession(options: LastingOptions): LastingSession {
   const sends = createPendingSends({
     recorder,
     party: () => party as Party,
-    post: (message) => newest()?.client.post(message),
+    post: (message) => sending?.line.client.post(message),
     repeatMs: () => repeatMs,
     failed: (error) => {
       failed ??= error;
     },
   });
 
-  function newest(): Line | undefined {
-    return lines.at(-1);
-  }
-
   async function open(first: string): Promise<void> {
     url = first;
     const client = await openWebSocketClient(user, url);
-    const line = lineOf(client);
+    const line = lineOf(client, url);
     abandoned.push(client);
     const welcome = await client.hello({ token: options.token, device });
     repeatMs = welcome.limits.repeatMs;
@@ -140,30 +141,43 @@ export function createLastingSession(options: LastingOptions): LastingSession {
     recorder.owes(party as Party, cursor.channel, cursor.epoch, after);
   }
 
-  function lineOf(client: RawClient): Line {
-    const line = { client, positions: new Map([...cursors].map(([name, { position }]) => [name, position])) };
+  function lineOf(client: RawClient, url: string): Line {
+    const line = {
+      client,
+      url,
+      positions: new Map([...cursors].map(([name, { position }]) => [name, position])),
+    };
     client.listen((message) => heard(line, message));
     return line;
   }
 
-  /** The line is the session's newest from now on. */
+  /** The line is there, and everything is sent on it from now on. */
   function stand(line: Line): void {
     void line.client.closed.then((closing) => lost(line, closing));
+    goOn(line);
+  }
+
+  function goOn(line: Line): void {
+    url = line.url;
+    sending = { line, sinceMs: performance.now() };
     for (const room of watches)
       line.client.post({ type: 'presence.watch', id: `w-${room}`, channel: `r/${room}` });
     sends.repeat(() => true);
   }
 
   function lost(line: Line, { code, fault }: Closing): void {
-    const wasNewest = line === newest();
+    const hadSends = line === sending?.line;
     lines = lines.filter((other) => other !== line);
     if (ended || abandoned.includes(line.client)) return;
-    if (wasNewest || fault !== 'REPLACED') closings.push(fault ?? String(code));
-    // An older flow gets no sends any more: without the newest one the session begins a new flow in place of all.
-    if (wasNewest) gone(line);
+    if (hadSends || fault !== 'REPLACED') closings.push(fault ?? String(code));
+    if (hadSends) gone(line);
   }
 
+  /** Goes on over the older flow, where there is one, or begins a new one in place of all. */
   function gone({ client }: Line): void {
+    sending = undefined;
+    const older = lines.at(-1);
+    if (older !== undefined && random.draw() < 0.5) return goOn(older);
     recorder.here(party?.session ?? '', false);
     const { resume } = client.resumption();
     resumed(resume).catch((error: unknown) => {
@@ -178,7 +192,6 @@ export function createLastingSession(options: LastingOptions): LastingSession {
       const next = urls[Math.floor(random.draw() * urls.length)] as string;
       const line = await flowAt(next, resume, 'replace');
       if (line === undefined) continue;
-      url = next;
       resumptions++;
       lines = [...lines, line];
       recorder.here(party?.session ?? '', true);
@@ -195,7 +208,7 @@ export function createLastingSession(options: LastingOptions): LastingSession {
       void opening.then((late) => late?.cut());
       return undefined;
     }
-    const line = lineOf(client);
+    const line = lineOf(client, at);
     const hello = { resume, cursors: [...cursors.values()], flow: mode };
     const welcome = await Promise.race([
       client.hello(hello).catch((error: unknown) => {
@@ -220,11 +233,12 @@ export function createLastingSession(options: LastingOptions): LastingSession {
     else if (message.type === 'gap') recorder.gap(party as Party, message);
     else if (message.type === 'ack') sends.acknowledged(message);
     else if (message.type === 'presence') presenceCame(line, message);
-    // What an older line refuses has been sent again over the newest one.
-    else if (message.type === 'nack' && line === newest()) {
+    // What another line refuses has been sent again over this one.
+    else if (message.type === 'nack' && line === sending?.line) {
       sends.refused(message);
-      // A younger flow that never stood here has the sends: only one younger still gets them back.
-      if (message.fault === 'MOVED') line.client.cut();
+      // A younger flow that never stood here has the sends, and is not lost yet.
+      const sendingMs = performance.now() - sending.sinceMs;
+      if (message.fault === 'MOVED' && sendingMs > movedMsMax) line.client.cut();
     }
   }
 
@@ -243,7 +257,7 @@ export function createLastingSession(options: LastingOptions): LastingSession {
     line: Line,
     { channel, full, present: came, gone: went }: MessageOf<'presence'>,
   ): void {
-    if (line !== newest()) return;
+    if (line !== sending?.line) return;
     const sessions = full ? new Set<string>() : (present.get(channel) ?? new Set());
     present.set(channel, sessions);
     for (const { session } of came) sessions.add(session);
@@ -254,7 +268,7 @@ export function createLastingSession(options: LastingOptions): LastingSession {
   }
 
   function abandon(): Line | undefined {
-    const line = newest();
+    const line = sending?.line;
     if (line === undefined || ended) return undefined;
     abandoned.push(line.client);
     line.client.socket?.pause();
@@ -288,7 +302,7 @@ export function createLastingSession(options: LastingOptions): LastingSession {
       return url;
     },
     get connected() {
-      return newest() !== undefined;
+      return sending !== undefined;
     },
     get over() {
       return ended;
@@ -297,19 +311,18 @@ export function createLastingSession(options: LastingOptions): LastingSession {
     send: sends.send,
     repeatOne: () => !ended && sends.repeatOne(),
     async addFlow(at) {
-      const before = newest();
+      const before = sending?.line;
       if (before === undefined || lines.length > 1) return false;
       const line = await flowAt(at, before.client.resumption().resume, 'add').catch(() => undefined);
-      if (line === undefined || before !== newest()) {
+      if (line === undefined || before !== sending?.line) {
         line?.client.cut();
         return false;
       }
-      url = at;
       lines = [...lines, line];
       stand(line);
       return true;
     },
-    cut: () => newest()?.client.cut(),
+    cut: () => sending?.line.client.cut(),
     vanish() {
       const line = abandon();
       if (line !== undefined) gone(line);
