@@ -23,7 +23,7 @@ export const options = {
   thresholds: {
     ...promises,
     snowshed_sessions_opened: [`count==${vus * sessions}`],
-    snowshed_flows_lost: ['count==0'],
+    snowshed_flows_lost: [`count<${amount('FLOWS_LOST_BELOW', 1)}`],
     snowshed_welcome_ms: [`p(95)<${amount('WELCOME_P95_MS', 1_000)}`],
   },
 };

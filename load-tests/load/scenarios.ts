@@ -63,9 +63,12 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     meanwhile: rollingRestart,
   },
   'scale-out': {
-    about: 'a gateway is added under sessions that stay; how even the load is afterwards',
+    about:
+      'a gateway is added under sessions that stay; the full gateways shed idle sessions until the load is even',
     script: 'ramp-and-hold.ts',
-    ...{ gateways: 2, routers: 1, seconds: 60 },
+    ...{ gateways: 2, routers: 1, seconds: 90 },
+    // Who is shed loses a flow, and comes back elsewhere.
+    set: { FLOWS_LOST_BELOW: '1000000', RAMP_S: '5' },
     meanwhile: scaleOut,
   },
   'bus-away': {
