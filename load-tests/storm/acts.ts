@@ -20,7 +20,7 @@ export interface Calm {
 }
 
 const LOOK_MS = 250;
-const IDLE_MS = 8_000;
+const IDLE_MS = 10_000;
 /** A welcome that lasted so long ends a loss: who is lost earlier goes on with the last. */
 export const SETTLE_MS = 12_000;
 
@@ -28,13 +28,17 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-export async function untilUp({ swarm, options }: Stage, msMax: number, share = 1): Promise<boolean> {
+export async function untilUp(stage: Stage, msMax: number): Promise<void> {
   const untilMs = performance.now() + msMax;
-  while (swarm.tally().up < share * options.sessions) {
-    if (performance.now() > untilMs) return false;
-    await pause(LOOK_MS);
-  }
-  return true;
+  // A tally may be as old as this.
+  await pause(2 * LOOK_MS);
+  while (missing(stage) > 0 && performance.now() < untilMs) await pause(LOOK_MS);
+}
+
+/** Who is on the way to where it was sent is not missing. */
+function missing({ swarm, options }: Stage): number {
+  const { up, sentAway } = swarm.tally();
+  return options.sessions - up - sentAway;
 }
 
 /** So many lose their connections and come back, slowly enough that nobody waits. */
@@ -184,7 +188,7 @@ async function watch(stage: Stage, markMs: number, msMax: number, progress: (lin
     before = now;
     bytesMax = Math.max(bytesMax, largestGateway(stage));
     progress(`${tally.up}/${options.sessions} up, ${tally.waiting} waiting, ${tally.attempts} attempts`);
-    if (tally.up === options.sessions) break;
+    if (samples.length > 4 && missing(stage) === 0) break;
   }
   return { samples, bytesMax };
 }

@@ -37,7 +37,9 @@ export interface Played {
 /** Set-ups per second while the sessions come for the first time. */
 const RAMP_PER_SECOND = 700;
 /** Of all sessions, to learn the cost of one. */
-const CALM_SHARE = 0.05;
+const CALM_SHARE = 0.15;
+/** Of what the gateways could set up in the time. */
+const CALM_LOAD = 0.75;
 /** What a new gateway does slower than later is behind it after so many. */
 const WARM_SET_UPS = 3_000;
 const REST_MS = 3_000;
@@ -88,7 +90,7 @@ async function restored(stage: Stage, { drainMs, gateways }: Options, last: Loss
 async function prepared(stage: Stage, options: Options, known: Known | undefined): Promise<Known> {
   const { swarm } = stage;
   const { sessions, drainMs, gateways } = options;
-  const clients = Math.max(Math.min(sessions, 500), Math.round(CALM_SHARE * sessions));
+  const clients = Math.max(Math.min(sessions, 2_000), Math.round(CALM_SHARE * sessions));
   const say = progress('ramp');
   let ramping = true;
   swarm.onTally((tally) => ramping && say(`${tally.up}/${sessions} up, ${tally.lateMs.toFixed(0)} ms late`));
@@ -102,13 +104,13 @@ async function prepared(stage: Stage, options: Options, known: Known | undefined
     await pause(SETTLE_MS);
     return known;
   }
-  const fast = await calm(stage, clients, Math.max(2_000, clients * 3));
+  const fast = await calm(stage, clients, (1_000 * clients) / RAMP_PER_SECOND);
   const coldMs = coldMsOf(looks, fast.idleCores, gateways);
   tell(calmText('unheld', { ...fast, coldMs }));
   const share = ((sessions * fast.costMicros) / 1_000 / drainMs + fast.idleCores) / gateways;
   stage.holdDown(share);
   await pause(SETTLE_MS);
-  const held = { ...(await calm(stage, clients, 2.5 * drainMs * (clients / sessions))), coldMs };
+  const held = { ...(await calm(stage, clients, (drainMs * clients) / sessions / CALM_LOAD)), coldMs };
   tell(`held to ${(100 * share).toFixed(2)} % of a core each; ${calmText('held', held)}`);
   await pause(SETTLE_MS);
   return { calm: held, share };

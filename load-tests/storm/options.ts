@@ -19,7 +19,7 @@ long the clients take to come back, beside the optimum and the simulation. Needs
   --gateways N     half of them must be able to carry all (default 8)
   --drain TIME     how long the optimum is to be: the quota follows from it (default 65s)
   --minutes N      of the sustained overload (default 5)
-  --losses LIST    of drain: one, half, all (default all three)
+  --losses LIST    of drain: half, all, one (default all three)
   --door NAME      ${doors.join(', ')} (default law); naive runs the others
   --timing NAME    of the clients: ${timings.join(', ')} (default law)
   --plain          without TLS
@@ -53,7 +53,7 @@ const declared = {
   gateways: text('8'),
   drain: text('65s'),
   minutes: text('5'),
-  losses: text('one,half,all'),
+  losses: text('half,all,one'),
   door: text('law'),
   timing: text('law'),
   plain: flag,

@@ -94,7 +94,7 @@ function notes({ results, ledger }: Played): string {
     const told = `told before: ${drain.spreadTold.gatewayMs} and ${drain.spreadTold.fleetMs} ms`;
     const optimum = `over all they may use the optimum is ${seconds(verdict.optimumMs)}, over what idling leaves ${seconds(verdict.optimumLeftMs)}`;
     const bounded = verdict.bounded === undefined ? '' : `; **does not count**: ${verdict.bounded}`;
-    return `- ${drain.loss.title}: ${optimum}; ${used}; ${swarm}; machine idle ${verdict.machineIdleCores.toFixed(2)} cores; ${memory}; ${told}; ${drain.episode.openTimeouts} time-outs once open, ${drain.episode.handshakeTimeouts} before${bounded}.`;
+    return `- ${drain.loss.title}: ${optimum}; ${used}; ${swarm}; machine idle ${verdict.machineIdleCores.toFixed(2)} cores; ${memory}; ${told}; ${drain.episode.openTimeouts} time-outs once open, ${drain.episode.handshakeTimeouts} before; ${drain.episode.elsewhere} more were shed and came elsewhere${bounded}.`;
   });
   const { sent, acknowledged, lost, doubled, disordered, gaps } = ledger;
   const median =

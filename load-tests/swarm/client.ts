@@ -259,7 +259,7 @@ export class Client implements LineOwner, Timed {
     const { record, inCall, nowMs } = this.#around;
     const now = nowMs();
     this.up = false;
-    record.lose(this.index, now);
+    record.lose(this.index, withinMs !== undefined, now);
     this.#next(this.#pace!.apply({ kind: 'lost', inCall: inCall(this), withinMs }, now));
   }
 

@@ -75,8 +75,14 @@ async function carriedOut(options: Options, swarm: Swarm, scene: Scene | undefin
 
 async function untilAllUp(swarm: Swarm, sessions: number): Promise<void> {
   const untilMs = performance.now() + LATE_MS_MAX;
-  while (swarm.tally().up < sessions && performance.now() < untilMs && !stopping.signal.aborted)
+  while (missing(swarm, sessions) > 0 && performance.now() < untilMs && !stopping.signal.aborted)
     await pause(100);
+}
+
+/** Who is on the way to where it was sent is not missing. */
+function missing(swarm: Swarm, sessions: number): number {
+  const { up, sentAway } = swarm.tally();
+  return sessions - up - sentAway;
 }
 
 /** Ends early when the user wants it to. */

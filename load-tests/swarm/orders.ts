@@ -59,6 +59,8 @@ export interface Episode {
   readonly attempted: readonly number[];
   readonly setUp: readonly number[];
   readonly lost: readonly number[];
+  /** Set-ups of clients that had been asked to go elsewhere. */
+  readonly elsewhere: number;
   readonly openTimeouts: number;
   readonly handshakeTimeouts: number;
   readonly sentOn: number;
@@ -91,6 +93,8 @@ export interface Tally {
   readonly failed: number;
   readonly losses: number;
   readonly waitsTold: number;
+  /** Away since the service asked them to go elsewhere. */
+  readonly sentAway: number;
   /** Faults and answers other than an upgrade, by their name. */
   readonly faults: Readonly<Record<string, number>>;
   /** As one client was told last. */

@@ -17,6 +17,8 @@ export class Record {
   failed = 0;
   losses = 0;
   waitsTold = 0;
+  /** Away since they were asked to go elsewhere, not since something broke. */
+  sentAway = 0;
   spread = { gatewayMs: 0, fleetMs: 0 };
   readonly #faults = new Map<string, number>();
   readonly #inCall: (client: number) => boolean;
@@ -24,10 +26,12 @@ export class Record {
   readonly #backMs: Float64Array;
   readonly #tries: Uint16Array;
   readonly #wasInCall: Uint8Array;
+  readonly #wasSentAway: Uint8Array;
   #markMs = Number.POSITIVE_INFINITY;
   #attempted: number[] = [];
   #setUp: number[] = [];
   #lost: number[] = [];
+  #elsewhere: number[] = [];
   #openTimeouts = 0;
   #handshakeTimeouts = 0;
   #sentOn = 0;
@@ -37,6 +41,7 @@ export class Record {
     this.#backMs = new Float64Array(clients).fill(NOT_LOST);
     this.#tries = new Uint16Array(clients);
     this.#wasInCall = new Uint8Array(clients);
+    this.#wasSentAway = new Uint8Array(clients);
   }
 
   mark(atMs: number): void {
@@ -46,6 +51,7 @@ export class Record {
     this.#attempted = [];
     this.#setUp = [];
     this.#lost = [];
+    this.#elsewhere = [];
     this.#openTimeouts = this.#handshakeTimeouts = this.#sentOn = 0;
   }
 
@@ -56,8 +62,14 @@ export class Record {
     this.#count(this.#attempted, nowMs);
   }
 
-  lose(client: number, nowMs: number): void {
+  /** @param sentAway the service asked it to go elsewhere: it is no loss. */
+  lose(client: number, sentAway: boolean, nowMs: number): void {
     this.up--;
+    if (sentAway) {
+      this.sentAway++;
+      this.#wasSentAway[client] = 1;
+      return;
+    }
     this.losses++;
     this.#count(this.#lost, nowMs);
     if (this.#backMs[client] === NOT_LOST) {
@@ -70,9 +82,11 @@ export class Record {
   welcome(client: number, resumed: boolean, nowMs: number): void {
     this.up++;
     this.welcomed++;
+    this.sentAway -= this.#wasSentAway[client]!;
     if (resumed) this.resumed++;
-    this.#count(this.#setUp, nowMs);
-    if (this.#backMs[client] !== NOT_LOST) this.#backMs[client] = nowMs - this.#markMs;
+    this.#count(this.#wasSentAway[client] === 1 ? this.#elsewhere : this.#setUp, nowMs);
+    this.#wasSentAway[client] = 0;
+    if (this.#backMs[client] === Number.POSITIVE_INFINITY) this.#backMs[client] = nowMs - this.#markMs;
   }
 
   fail(opened: boolean, inTime: boolean): void {
@@ -99,6 +113,7 @@ export class Record {
       attempted: filled(this.#attempted),
       setUp: filled(this.#setUp),
       lost: filled(this.#lost),
+      elsewhere: this.#elsewhere.reduce((sum, count) => sum + (count ?? 0), 0),
       openTimeouts: this.#openTimeouts,
       handshakeTimeouts: this.#handshakeTimeouts,
       sentOn: this.#sentOn,
@@ -107,9 +122,33 @@ export class Record {
 
   tally(lateMs: number): Tally {
     const { user, system } = process.cpuUsage();
-    const { up, waiting, lines, attempts, opened, welcomed, resumed, failed, losses, waitsTold, spread } =
-      this;
-    const counts = { up, waiting, lines, attempts, opened, welcomed, resumed, failed, losses, waitsTold };
+    const {
+      up,
+      waiting,
+      lines,
+      attempts,
+      opened,
+      welcomed,
+      resumed,
+      failed,
+      losses,
+      waitsTold,
+      sentAway,
+      spread,
+    } = this;
+    const counts = {
+      up,
+      waiting,
+      lines,
+      attempts,
+      opened,
+      welcomed,
+      resumed,
+      failed,
+      losses,
+      waitsTold,
+      sentAway,
+    };
     return {
       ...counts,
       spread,

@@ -194,6 +194,7 @@ const counts = [
   'failed',
   'losses',
   'waitsTold',
+  'sentAway',
   'bytes',
 ] as const;
 
@@ -232,6 +233,7 @@ function joined(parts: readonly Episode[]): Episode {
     attempted: bins(({ attempted }) => attempted),
     setUp: bins(({ setUp }) => setUp),
     lost: bins(({ lost }) => lost),
+    elsewhere: sum(({ elsewhere }) => elsewhere),
     openTimeouts: sum(({ openTimeouts }) => openTimeouts),
     handshakeTimeouts: sum(({ handshakeTimeouts }) => handshakeTimeouts),
     sentOn: sum(({ sentOn }) => sentOn),
