@@ -9,7 +9,12 @@ interface Ended {
   readonly code: number | null;
   readonly signal: string | null;
   /** The lines of the log, and lines of other text as `{ msg }`. */
-  readonly lines: readonly { readonly msg: string; readonly event?: string; readonly what?: string }[];
+  readonly lines: readonly {
+    readonly msg: string;
+    readonly event?: string;
+    readonly what?: string;
+    readonly problems?: readonly string[];
+  }[];
 }
 
 const preamble = `
@@ -86,6 +91,15 @@ test('uncaught exceptions and unhandled rejections are fatal', async () => {
   const rejected = await ended(`void Promise.reject(new Error('oops'));`);
   assert.equal(rejected.code, 1);
   assert.equal(rejected.lines[0]?.event, 'process.unhandled-rejection');
+});
+
+test('a configuration that cannot be used has a line and an exit code of its own', async () => {
+  const end = await ended(`
+    import { ConfigError } from ${url('config.ts')};
+    throw new ConfigError(['KEY_FILE cannot be used: ENOENT']);`);
+  assert.equal(end.code, 78);
+  assert.deepEqual(said(end), ['process.misconfigured', 'last in, first out', 'first in, last out']);
+  assert.deepEqual(end.lines[0]?.problems, ['KEY_FILE cannot be used: ENOENT']);
 });
 
 test('a mistake during an orderly stop is not an orderly stop', async () => {

@@ -7,6 +7,7 @@
  */
 
 import type { Clock } from './clock.ts';
+import { ConfigError, EXIT_CONFIG } from './config.ts';
 import type { Logger } from './log.ts';
 
 export type ShutdownStep = () => Promise<void> | void;
@@ -38,10 +39,18 @@ export function createSupervisor(log: Logger, clock: Clock): Supervisor {
     });
   }
   function fatal(event: string, err: unknown, what: string): void {
-    log.fatal({ event, err, what }, 'a mistake of ours ends this process');
-    if (stopping) process.exitCode = 1;
-    clock.after(FATAL_MS_MAX, () => process.exit(1));
-    stop(1);
+    const code = err instanceof ConfigError ? EXIT_CONFIG : 1;
+    if (err instanceof ConfigError) {
+      log.fatal(
+        { event: 'process.misconfigured', problems: err.problems },
+        'the configuration cannot be used',
+      );
+    } else {
+      log.fatal({ event, err, what }, 'a mistake of ours ends this process');
+    }
+    if (stopping) process.exitCode = code;
+    clock.after(FATAL_MS_MAX, () => process.exit(code));
+    stop(code);
   }
   function signalled(signal: string): void {
     if (stopping) {

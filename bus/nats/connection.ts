@@ -10,6 +10,7 @@
  * to its socket after every callback, and a write costs more than everything else about a frame.
  */
 
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import {
@@ -22,6 +23,7 @@ import {
   type Status,
 } from '@nats-io/transport-node';
 import type { Cancel, Clock } from '#runtime/clock.ts';
+import { ConfigError } from '#runtime/config.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Random } from '#runtime/random.ts';
 import type { BusConfig } from '../config.ts';
@@ -94,13 +96,15 @@ const CLOSE_MS_MAX = 900;
  * Connects for the first time.
  *
  * @throws BusUnavailable that names `NATS_URL`, if none of its servers answers.
+ * @throws ConfigError that names the file which cannot be used.
  */
 export async function connectToNats(
   config: BusConfig,
   { clock, random, log }: { readonly clock: Clock; readonly random: Random; readonly log: Logger },
 ): Promise<Connection> {
+  checkFiles(config);
   const nats = await connect(connectOptions(config, random)).catch((cause: unknown) => {
-    throw new BusUnavailable(`no server of NATS_URL could be connected (${reasonOf(cause)})`, { cause });
+    throw new BusUnavailable(unreached(cause, config), { cause });
   });
   rememberServers(nats, serversOf(config));
   const watchers = new Set<(connected: boolean) => void>();
@@ -155,6 +159,25 @@ function connectOptions(config: BusConfig, random: Random): NodeConnectionOption
   };
 }
 
+/** The library would say of all servers that they cannot be connected. */
+function checkFiles({ NATS_CREDS_FILE: credsFile, NATS_TLS_CA_FILE: caFile }: BusConfig): void {
+  const problems = [
+    credsFile && fileProblem('NATS_CREDS_FILE', () => credsAuthenticator(readFileSync(credsFile))('')),
+    caFile && fileProblem('NATS_TLS_CA_FILE', () => new X509Certificate(readFileSync(caFile))),
+  ].filter((problem) => problem !== undefined);
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function fileProblem(variable: string, use: () => unknown): string | undefined {
+  try {
+    use();
+    return undefined;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return `${variable} cannot be used: ${code ?? message}`;
+  }
+}
+
 function serversOf(config: BusConfig): string[] {
   return config.NATS_URL.split(',').map((server) => server.trim());
 }
@@ -166,6 +189,13 @@ function rememberServers(nats: NatsConnection, configured: readonly string[]): v
   if (configured.every(isKnown)) return;
   const found = known.filter(({ gossiped }) => gossiped).map(({ listen }) => listen);
   nats.setServers([...configured, ...found]);
+}
+
+function unreached(cause: unknown, { NATS_CREDS_FILE: credsFile }: BusConfig): string {
+  const what = `no server of NATS_URL could be connected (${reasonOf(cause)})`;
+  if (!/authorization|authentication/i.test(reasonOf(cause))) return what;
+  const which = credsFile === undefined ? 'NATS_CREDS_FILE is not set' : 'those of NATS_CREDS_FILE';
+  return `${what}: it refuses our credentials; ${which}`;
 }
 
 function reasonOf(cause: unknown): string {

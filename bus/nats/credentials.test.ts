@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { nkeys } from '@nats-io/transport-node';
+import { ConfigError } from '#runtime/config.ts';
 import { connectNode, natsConfig } from '#test/contracts/nats-bus.ts';
 import { startNatsServer } from '#test/harness/nats-server.ts';
 import { BusUnavailable } from '../seams.ts';
@@ -118,5 +119,22 @@ test('NATS_TLS_CA_FILE asks for TLS and trusts these authorities alone', async (
   await bus.close();
   for (const more of [{}, { NATS_TLS_CA_FILE: join(folder, 'stranger.pem') }]) {
     await assert.rejects(connectNode(natsConfig(server.url, {}, more)), BusUnavailable);
+  }
+});
+
+test('a file that cannot be used is said by its variable, and no server is asked', async () => {
+  const garbage = written('garbage', 'neither credentials nor a certificate');
+  for (const files of [
+    { NATS_CREDS_FILE: garbage },
+    { NATS_CREDS_FILE: join(folder, 'nowhere') },
+    { NATS_TLS_CA_FILE: garbage },
+    { NATS_TLS_CA_FILE: join(folder, 'nowhere') },
+  ]) {
+    await assert.rejects(connectNode(natsConfig('nats://127.0.0.1:1', {}, files)), (error) => {
+      assert(error instanceof ConfigError);
+      assert.match(error.message, new RegExp(`${Object.keys(files)[0]} cannot be used: `));
+      assert(!error.message.includes('neither'), error.message);
+      return true;
+    });
   }
 });

@@ -90,7 +90,7 @@ test('TLS: a certificate that came while nobody was listened to is used afterwar
 test('TLS: what cannot be used is said at the start, without a word of what stands in it', async (t) => {
   const { tls, use } = certificates(t);
   use('one', 'two');
-  await assert.rejects(startWeb(t, { tls }), /TLS: .* is not the key of /);
+  await assert.rejects(startWeb(t, { tls }), /GATEWAY_TLS_KEY_FILE cannot be used: .* is not the key of /);
   writeFileSync(tls.keyFile, 'very secret');
   await assert.rejects(startWeb(t, { tls }), (error: Error) => !error.message.includes('very secret'));
   assert.match(certificateProblem({ ...tls, certFile: '/nowhere' }) ?? '', /ENOENT/);

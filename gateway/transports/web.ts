@@ -4,6 +4,7 @@
  */
 
 import type { Cancel, Clock } from '#runtime/clock.ts';
+import { ConfigError } from '#runtime/config.ts';
 import type { Random } from '#runtime/random.ts';
 import { type TemplatedApp, uws } from '#runtime/uws.ts';
 import type { FaultCode } from '#wire/faults.ts';
@@ -140,10 +141,12 @@ export function createWebTransport(
 
 const notFound: HttpAnswer = { status: 404, headers: [['Content-Type', 'text/plain']], body: 'Not found.\n' };
 
-/** @throws Error that says which file is wrong, and never what stands in it. */
+/** @throws ConfigError that says which file is wrong, and never what stands in it. */
 function secureApp(files: CertificateFiles): TemplatedApp {
   const problem = certificateProblem(files);
-  if (problem !== undefined) throw new Error(`TLS: ${problem}`);
+  if (problem !== undefined) {
+    throw new ConfigError([`GATEWAY_TLS_CERT_FILE and GATEWAY_TLS_KEY_FILE cannot be used: ${problem}`]);
+  }
   const { certFile: cert_file_name, keyFile: key_file_name } = files;
   // An idle connection gives its buffers back: most are idle most of the time.
   return uws.SSLApp({ cert_file_name, key_file_name, ssl_prefer_low_memory_usage: true });
