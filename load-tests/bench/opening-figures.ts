@@ -41,6 +41,8 @@ interface Costs {
 
 const AT_ONCE = 64;
 const IDLE_MS = 2_000;
+/** Rounds that are not counted, until V8 has compiled what runs often. */
+const WARMING_ROUNDS = 3;
 /** After the lines were cut: routers let the sessions go, and what they left is swept. */
 const LEAVING_MS = 1_500;
 
@@ -99,9 +101,8 @@ async function measure(
     tokenOf: (user) => issuer.token(user, { rights }),
   };
   const costs: Costs[] = [];
-  // The first round warms the processes up and is not counted.
-  for (let round = 0; round <= rounds; round++) {
-    const one = await measureRound(scene, round);
+  for (let round = 1 - WARMING_ROUNDS; round <= rounds; round++) {
+    const one = await measureRound(scene, round + WARMING_ROUNDS);
     if (round > 0) costs.push(one);
     const { upgrade, resume, fresh } = one;
     progress(
