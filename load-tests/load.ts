@@ -7,6 +7,7 @@
 
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { startBalancer } from '#test/harness/balancer.ts';
 import { runK6 } from './load/k6-run.ts';
 import { type LocalFleet, startLocalFleet } from './load/local-fleet.ts';
 import { type Finding, type Scenario, scenarios } from './load/scenarios.ts';
@@ -77,10 +78,7 @@ async function main(): Promise<boolean> {
   return locally(
     scenario,
     seconds,
-    async (fleet) => {
-      const AUTH_HMAC_SECRET = fleet.secret;
-      return runK6({ ...run, env: { ...env, URLS: fleet.urls().join(','), AUTH_HMAC_SECRET } });
-    },
+    async (fleet, urls) => runK6({ ...run, env: { ...env, URLS: urls, AUTH_HMAC_SECRET: fleet.secret } }),
     summary,
   );
 }
@@ -88,7 +86,7 @@ async function main(): Promise<boolean> {
 async function locally(
   scenario: Scenario,
   seconds: number,
-  load: (fleet: LocalFleet) => Promise<boolean>,
+  load: (fleet: LocalFleet, urls: string) => Promise<boolean>,
   summary: string,
 ): Promise<boolean> {
   const { gateways, routers, bus = 'alone', env = {} } = scenario;
@@ -96,11 +94,14 @@ async function locally(
     `starting ${gateways} gateways, ${routers} routers, and ${bus === 'alone' ? 'one nats-server' : 'three'}`,
   );
   const fleet = await startLocalFleet({ gateways, routers, bus, env });
+  const balancer = scenario.balanced === true ? await startBalancer(() => shuffled(fleet.urls())) : undefined;
   try {
-    const running = load(fleet);
+    const urls = balancer === undefined ? fleet.urls().join(',') : `ws://127.0.0.1:${balancer.port}`;
+    const running = load(fleet, urls);
     const findings = (await scenario.meanwhile?.(fleet, say, seconds)) ?? [];
     return told(findings, await running, summary);
   } finally {
+    await balancer?.close();
     await fleet.stop();
   }
 }
@@ -110,6 +111,11 @@ function told(findings: readonly Finding[], thresholdsMet: boolean, summary: str
   for (const { what, met } of all) console.log(`${met ? 'met   ' : 'MISSED'}  ${what}`);
   console.log(`report: ${summary}.md and .json`);
   return all.every(({ met }) => met);
+}
+
+function shuffled(urls: readonly string[]): readonly string[] {
+  const first = Math.floor(Math.random() * urls.length);
+  return [...urls.slice(first), ...urls.slice(0, first)];
 }
 
 /** Each URL takes connections, or the run ends before it begins. */

@@ -17,6 +17,8 @@ export interface Scenario {
   readonly routers: number;
   readonly bus?: 'alone' | 'cluster';
   readonly seconds: number;
+  /** k6 reaches the gateways through one address, as clients of a new gateway must. */
+  readonly balanced?: boolean;
   /** Variables of the script. */
   readonly set?: Readonly<Record<string, string>>;
   /** Of the processes. */
@@ -66,7 +68,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     about:
       'a gateway is added under sessions that stay; the full gateways shed idle sessions until the load is even',
     script: 'ramp-and-hold.ts',
-    ...{ gateways: 2, routers: 1, seconds: 90 },
+    ...{ gateways: 2, routers: 1, seconds: 90, balanced: true },
     // Who is shed loses a flow, and comes back elsewhere.
     set: { FLOWS_LOST_BELOW: '1000000', RAMP_S: '5' },
     meanwhile: scaleOut,
