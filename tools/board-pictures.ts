@@ -45,6 +45,10 @@ const componentsFolder = join(root, '.tools', 'grafana-ui');
 const workFolder = join(root, '.cache', 'board-pictures');
 const answersFile = join(workFolder, 'pictures.json');
 
+const html = `<!doctype html><meta charset="utf-8"><title>Board</title><link rel="stylesheet" href="page.css">
+<style>* { box-sizing: border-box } body { margin: 0; font: 14px Inter, sans-serif } .uplot, .u-wrap { font-family: inherit }</style>
+<div id="board"></div><script src="picture.js"></script><script src="page.js"></script>`;
+
 mkdirSync(workFolder, { recursive: true });
 if (!process.argv.includes('--draw')) {
   await underLoad(load, async (observed) => {
@@ -104,17 +108,13 @@ async function drawOne(browser: Browser, picture: Picture): Promise<void> {
   writeFileSync(join(workFolder, 'picture.js'), `window.picture = ${JSON.stringify(picture)}`);
   writeFileSync(file, html);
   await page.goto(pathToFileURL(file).href);
-  await page.waitForSelector('[data-drawn]');
+  await page.waitForSelector('[data-drawn]', { state: 'attached' });
   if (errors.length > 0) throw errors[0];
   const path = join(root, 'docs', 'images', `${picture.name.replace('snowshed', 'dashboard')}.png`);
   await page.screenshot({ path, fullPage: true });
   await page.close();
   console.log(`tools/board-pictures: drew ${path}`);
 }
-
-const html = `<!doctype html><meta charset="utf-8"><title>Board</title><link rel="stylesheet" href="page.css">
-<style>* { box-sizing: border-box } body { margin: 0; font: 14px Inter, sans-serif } .uplot, .u-wrap { font-family: inherit }</style>
-<div id="board"></div><script src="picture.js"></script><script src="page.js"></script>`;
 
 function fetchComponents(): void {
   if (existsSync(join(componentsFolder, 'node_modules', '@grafana', 'ui'))) return;

@@ -21,14 +21,18 @@ export interface Scene {
 }
 
 const attemptsMax = 50;
+const largeBody = 'x'.repeat(60_000);
+const slowMsMax = 15_000;
+/** In which Prometheus has looked at least once. */
+const scrapedMs = 2_500;
 
 type Incident = (scene: Scene) => Promise<void>;
 
 /** Bounds so small that a short load reaches them. */
 export const smallBounds: Readonly<Record<string, string>> = {
   GATEWAY_OPEN_MAX: '64',
-  ADMISSION_TOKEN_SERVICE_PER_SECOND: '500',
-  GATEWAY_OUTBOX_BYTES_MAX: '65536',
+  ADMISSION_TOKEN_SERVICE_PER_SECOND: '40',
+  ADMISSION_SPREAD_MS_MIN: '200',
   LOG_CHANNEL_FRAMES_MAX: '96',
   AUTH_JWKS_COOLDOWN_MS: '1000',
   PRESENCE_GRACE_MS: '1000',
@@ -39,6 +43,7 @@ export const incidents: Readonly<Record<string, Incident>> = {
   mistakes,
   strangers,
   crowd,
+  avalanche,
   absences,
   hoard,
   slowConsumer,
@@ -102,6 +107,16 @@ async function crowd({ fleet }: Scene): Promise<void> {
   for (const one of comers) if (one.status === 'fulfilled') one.value.cut();
 }
 
+/** More fresh clients at once than the ceiling lets in: they wait, and those for whom there is no room come again. */
+async function avalanche(scene: Scene): Promise<void> {
+  const comers = Array.from({ length: 160 }, async (_, i) => {
+    const client = await connect(scene, `comer-${i}`, i % 2 === 0 ? 0 : -1);
+    await client.hello({ token: scene.issuer.token(`comer-${i}`), device: 'phone' });
+    return client;
+  });
+  for (const one of await Promise.allSettled(comers)) if (one.status === 'fulfilled') one.value.cut();
+}
+
 async function run(fleet: Fleet, args: readonly string[]): Promise<void> {
   const root = join(import.meta.dirname, '..', '..');
   const child = spawn(process.execPath, ['ops/revoke.ts', ...args], {
@@ -146,21 +161,27 @@ async function hoard(scene: Scene): Promise<void> {
   client.cut();
 }
 
-/** Reads nothing while megabytes come: past what the kernel takes, the outbox grows. */
+/** Reads nothing while megabytes come: past what the kernel takes its outbox grows, stands for a while, and is too large. */
 async function slowConsumer(scene: Scene): Promise<void> {
+  const metric = scene.fleet.gatewayMetric;
   const slow = await open(scene, 'slow');
   const senders = await Promise.all(['loud-1', 'loud-2'].map((user) => open(scene, user)));
-  await slow.request({ type: 'join', room: 'loud' });
-  for (const sender of senders) await sender.request({ type: 'join', room: 'loud' });
+  for (const client of [slow, ...senders]) await client.request({ type: 'join', room: 'loud' });
   slow.socket?.pause();
-  const body = 'x'.repeat(50_000);
-  const endMs = performance.now() + 8_000;
-  for (let i = 0; slow.closing === undefined && performance.now() < endMs; i++) {
+  const endMs = performance.now() + slowMsMax;
+  let stood = false;
+  // It does not hear that it was closed, as it does not read.
+  while (
+    (await metric('gateway_faults_total', { fault: 'SLOW_CONSUMER' })) === 0 &&
+    performance.now() < endMs
+  ) {
     for (const sender of senders) {
-      sender.send({ room: 'loud' }, body, { volatile: true }).catch(() => undefined);
+      sender.send({ room: 'loud' }, largeBody, { volatile: true }).catch(() => undefined);
     }
     await pause(20);
-    if (i % 50 === 49) slow.socket?.pause();
+    if (stood || (await metric('gateway_outbox_largest_bytes')) < largeBody.length) continue;
+    stood = true;
+    await pause(scrapedMs);
   }
   for (const client of [slow, ...senders]) client.cut();
 }
@@ -201,4 +222,6 @@ async function gatewayDies(scene: Scene): Promise<void> {
   const sender = await open(scene, 'late');
   await sender.request({ type: 'join', room: roomOf(0) });
   sender.cut();
+  // Until the routers miss it.
+  await pause(2_000);
 }

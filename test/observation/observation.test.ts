@@ -27,8 +27,14 @@ async function wrongWith(
   return undefined;
 }
 
-test('every expression of every panel and alert brings data of real processes under load, and shows what was caused', async () => {
-  await underLoad({ callers: 40, everyMs: 400, calmMs: 1_500, ruleFiles }, async (observed) => {
+test('every expression of every panel and alert brings data of real processes under load, and shows what was caused', async (context) => {
+  await underLoad({ callers: 40, everyMs: 400, calmMs: 1_000, ruleFiles }, async (observed) => {
+    const begun = Object.entries(observed.incidents).map(
+      ([name, atS]) => `${name} ${Math.round(atS - observed.fromS)}`,
+    );
+    context.diagnostic(
+      `seconds into the load: ${begun.join(', ')}, end ${Math.round(observed.toS - observed.fromS)}`,
+    );
     const wrong: string[] = [];
     for (const board of boards) wrong.push(...(await wrongPanels(board, observed)));
     for (const alert of alerts) {

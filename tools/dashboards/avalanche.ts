@@ -4,6 +4,8 @@ import { type Board, of, type Panel, quantiles, query, rate, sum } from './board
 
 const capacity = sum(of('gateway_door_set_ups_per_second'));
 const waiting = sum(of('gateway_door_waiting'));
+/** Those who have said nothing yet cannot be set up. */
+const mayBeSetUp = sum(of('gateway_door_waiting', 'class!="silent"'));
 
 const now: readonly Panel[] = [
   {
@@ -46,6 +48,14 @@ const now: readonly Panel[] = [
     unit: 'percentunit',
     queries: [query(`avg(${of('gateway_door_listening', 'listener="main"')})`, 'listening')],
     max: 1,
+  },
+  {
+    draws: 'value',
+    title: 'Window of a fleet lost',
+    description:
+      'Over how long clients would come back if all gateways were lost now. They have been told so while they are connected.',
+    unit: 's',
+    queries: [query(`max(${of('gateway_spread_seconds', 'window="fleet"')})`, 'window')],
   },
 ];
 
@@ -93,7 +103,7 @@ const drain: readonly Panel[] = [
     unit: 'percentunit',
     queries: [
       query(
-        `${sum(rate('gateway_door_admitted_total'))} / (${capacity} > 0) and ${waiting} > 0`,
+        `${sum(rate('gateway_door_admitted_total'))} / (${capacity} > 0) and ${mayBeSetUp} > 0`,
         'drain / optimum',
       ),
     ],
@@ -121,7 +131,8 @@ const door: readonly Panel[] = [
   {
     draws: 'lines',
     title: 'Listening',
-    description: '1 while a gateway listens, by listener: the one for all, and the one for those in a call.',
+    description:
+      '1 while a gateway listens, by listener: the one for all, and the one for those in a call, which stays at 0 where there is none.',
     unit: 'short',
     queries: [query(of('gateway_door_listening'), '{{pod}} {{listener}}')],
     max: 1,
@@ -153,15 +164,9 @@ const decisions: readonly Panel[] = [
     draws: 'lines',
     title: 'Windows told',
     description:
-      'Over how long clients were told to come back: after the loss of one gateway, and of the fleet.',
+      'Over how long clients are told to come back: after the loss of their gateway, and of the fleet.',
     unit: 's',
-    queries: [
-      query(
-        `max by (window) (${of('router_admission_spread_seconds')})`,
-        '{{window}} lost',
-        'a fleet as small as this needs no time',
-      ),
-    ],
+    queries: [query(`max by (window) (${of('gateway_spread_seconds')})`, '{{window}} lost')],
   },
   {
     draws: 'lines',
@@ -176,15 +181,17 @@ const decisions: readonly Panel[] = [
   },
   {
     draws: 'lines',
-    title: 'Sent on',
-    description: 'Waiting clients per second that were asked to go on to a gateway with less to do.',
+    title: 'Sent on and shed',
+    description:
+      'Clients per second that were told to come later or elsewhere, as another gateway has less to do, and idle sessions closed at gateways that hold more than their part.',
     unit: 'cps',
     queries: [
       query(
         sum(rate('router_admission_moves_total')),
-        'sent on',
+        'asked by routers',
         'only where gateways differ by more than half a second of work',
       ),
+      query(sum(rate('gateway_sessions_shed_total')), 'shed', 'only where gateways differ by a quarter'),
     ],
   },
   {
