@@ -73,6 +73,12 @@ export function configOrExit<Schema extends TObject>(
   }
 }
 
+/** What turned out to be wrong only beside what stands there already: says how, and exits with 78. */
+export function exitMisconfigured(problem: string): never {
+  console.error(`configuration: ${problem}`);
+  process.exit(EXIT_CONFIG);
+}
+
 /** The items of a list such as `a, b,c`; of `undefined`, none. */
 export function commaList(text: string | undefined): readonly string[] {
   if (text === undefined) return [];

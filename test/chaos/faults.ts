@@ -164,7 +164,7 @@ const busStopped = ofBus(async (scene, node) => {
 
 const floodBytes = 48_000;
 const floodTtlMs = 5_000;
-const floodFramesMax = 2_000;
+const floodFramesMax = 3_000;
 
 /** Fills the log, or what the bound leaves of it, until it refuses; what is in it is soon forgotten. */
 async function logFull({ fleet, crowd, token, hurt }: Scene): Promise<boolean> {

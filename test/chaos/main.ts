@@ -31,7 +31,7 @@ const startMs = performance.now();
 const rounds: ChaosReport[] = [];
 
 for (let turn = 0; minutesPassed() < minutes; turn++) {
-  const stage = await startChaosFleet(turn % 2 === 0 ? 'alone' : 'cluster', { logMegabytes: 64 });
+  const stage = await startChaosFleet(turn % 2 === 0 ? 'alone' : 'cluster', { logMegabytes: 96 });
   try {
     for (let n = 0; n < roundsPerFleet && minutesPassed() < minutes; n++) {
       const seed = firstSeed + 10 * rounds.length;
