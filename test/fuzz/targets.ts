@@ -4,6 +4,7 @@
 
 import type { MakeTarget } from './target.ts';
 import { addressTarget } from './targets/address.ts';
+import { admissionTarget } from './targets/admission.ts';
 import { configTarget } from './targets/config.ts';
 import { deliveryTarget } from './targets/delivery.ts';
 import { envelopeTarget } from './targets/envelope.ts';
@@ -21,6 +22,7 @@ export const targets: ReadonlyMap<string, MakeTarget> = new Map<string, MakeTarg
   ['envelope', envelopeTarget],
   ['delivery', deliveryTarget],
   ['router', routerTarget],
+  ['admission', admissionTarget],
   ['resume', resumeTarget],
   ['resume-payload', resumePayloadTarget],
   ['jwt', jwtTarget],
