@@ -21,6 +21,9 @@ export interface Calm {
 
 const LOOK_MS = 250;
 const IDLE_MS = 10_000;
+/** Connections break within this time, and their end is dealt with within the other. */
+const CUT_MS = 500;
+const ENDED_MS = 2_500;
 /** A welcome that lasted so long ends a loss: who is lost earlier goes on with the last. */
 export const SETTLE_MS = 12_000;
 
@@ -41,24 +44,27 @@ function missing({ swarm, options }: Stage): number {
   return options.sessions - up - sentAway;
 }
 
-/** So many lose their connections and come back, slowly enough that nobody waits. */
+/**
+ * So many lose their connections and come back, slowly enough that nobody waits. What their end takes is not counted:
+ * a gateway that dies does not pay for it.
+ */
 export async function calm(stage: Stage, clients: number, overMs: number): Promise<Omit<Calm, 'coldMs'>> {
   const before = look(stage);
   await pause(IDLE_MS);
   const idle = look(stage);
-  await stage.swarm.cut(clients, overMs);
+  await stage.swarm.cut(clients, CUT_MS, overMs);
+  await pause(ENDED_MS);
+  const ended = look(stage);
   await untilUp(stage, 2 * overMs + 60_000);
-  await pause(1_000);
   const after = look(stage);
-  const idleCores = (idle.gateways - before.gateways) / 1_000 / (idle.atMs - before.atMs);
-  const behindIdle = (idle.behind - before.behind) / 1_000 / (idle.atMs - before.atMs);
-  const setUps = after.setUps - idle.setUps;
-  const ms = after.atMs - idle.atMs;
-  const per = (micros: number, idleRate: number) => (micros - idleRate * ms * 1_000) / setUps;
+  const ms = after.atMs - ended.atMs;
+  const setUps = after.setUps - ended.setUps;
+  const perMs = (of: (look: Look) => number) => (of(idle) - of(before)) / (idle.atMs - before.atMs);
+  const each = (of: (look: Look) => number) => (of(after) - of(ended) - perMs(of) * ms) / setUps;
   return {
-    costMicros: per(after.gateways - idle.gateways, idleCores),
-    behindMicros: per(after.behind - idle.behind, behindIdle),
-    idleCores,
+    costMicros: each(({ gateways }) => gateways),
+    behindMicros: each(({ behind }) => behind),
+    idleCores: perMs(({ gateways }) => gateways) / 1_000,
     setUps,
   };
 }

@@ -76,7 +76,7 @@ export async function play(
 }
 
 /** As many gateways as before, and everybody in long enough. */
-async function restored(stage: Stage, { drainMs, gateways }: Options, last: Loss): Promise<void> {
+export async function restored(stage: Stage, { drainMs, gateways }: Options, last: Loss): Promise<void> {
   const missing = gateways - stage.gateways().length;
   if (!last.replaced && missing > 0) {
     await stage.replace(missing);
@@ -87,7 +87,7 @@ async function restored(stage: Stage, { drainMs, gateways }: Options, last: Loss
 }
 
 /** The sessions are there, the gateways are held down, and what a set-up costs is known. */
-async function prepared(stage: Stage, options: Options, known: Known | undefined): Promise<Known> {
+export async function prepared(stage: Stage, options: Options, known: Known | undefined): Promise<Known> {
   const { swarm } = stage;
   const { sessions, drainMs, gateways } = options;
   const clients = Math.max(Math.min(sessions, 2_000), Math.round(CALM_SHARE * sessions));
@@ -121,7 +121,8 @@ async function warm(stage: Stage, setUps: number): Promise<void> {
   const { swarm, options } = stage;
   for (let left = setUps; left > 0; left -= options.sessions) {
     await pause(SETTLE_MS);
-    await swarm.cut(options.sessions, (1_000 * options.sessions) / RAMP_PER_SECOND);
+    const overMs = (1_000 * options.sessions) / RAMP_PER_SECOND;
+    await swarm.cut(options.sessions, overMs, overMs);
     await untilUp(stage, 60_000);
   }
 }

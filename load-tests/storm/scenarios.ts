@@ -4,10 +4,12 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Timing } from '../swarm/orders.ts';
+import { abused } from './abuse.ts';
 import { pause } from './acts.ts';
 import { lossOf, type Played, play } from './drains.ts';
 import { type Judged, ledgerGoals, lossGoals } from './goals.ts';
 import type { Door, Options } from './options.ts';
+import { overloaded } from './overload.ts';
 import { naiveTable, playedSection } from './section.ts';
 import type { Stage, StageOptions } from './stage.ts';
 import { tell } from './telling.ts';
@@ -28,8 +30,12 @@ export function perform(options: Options): Promise<Outcome> {
       return drain(options);
     case 'naive':
       return naive(options);
+    case 'abuse':
+      return judgedBy(options, abused(options, stageOptions(options)));
+    case 'overload':
+      return judgedBy(options, overloaded(options, stageOptions(options)));
     default:
-      return disturbed(options, options.scenario);
+      return disturbed(options, disturbances[options.scenario]);
   }
 }
 
@@ -75,9 +81,18 @@ async function naive(options: Options): Promise<Outcome> {
 const DISTURBED_AFTER_SHARE = 0.3;
 const AWAY_MS = 20_000;
 
-async function disturbed(options: Options, scenario: Options['scenario']): Promise<Outcome> {
-  const act = disturbances[scenario];
-  if (act === undefined) throw new Error(`${scenario} is not there yet`);
+async function judgedBy(
+  { scenario }: Options,
+  outcome: Promise<{ readonly text: string; readonly judged: readonly Judged[] }>,
+): Promise<Outcome> {
+  const { text, judged } = await outcome;
+  const missed = judged.filter(({ met }) => !met).map((it) => it.text);
+  const verdict =
+    missed.length === 0 ? 'All goals are met.' : `Not met:\n\n${missed.map((it) => `- ${it}`).join('\n')}`;
+  return { scenario, text: `${text}\n\n${verdict}`, missed, pictures: [], played: [] };
+}
+
+async function disturbed(options: Options, act: Disturbance): Promise<Outcome> {
   const loss = {
     ...lossOf('half', options),
     title: act.title,
@@ -89,9 +104,12 @@ async function disturbed(options: Options, scenario: Options['scenario']): Promi
   return outcomeOf(options, await play(options, stageOptions(options), [loss]));
 }
 
-const disturbances: Partial<
-  Record<Options['scenario'], { readonly title: string; do(stage: Stage): Promise<void> }>
-> = {
+interface Disturbance {
+  readonly title: string;
+  do(stage: Stage): Promise<void>;
+}
+
+const disturbances: { readonly [name in 'router' | 'nats' | 'stopped']: Disturbance } = {
   router: {
     title: 'half of the gateways are killed; a router is killed in mid-drain',
     do: ({ scene }) => scene.fleet.routers[0]!.kill(),

@@ -8,7 +8,7 @@ import type { Environment, ServiceProcess } from '#test/harness/process.ts';
 import { cpuMicros } from '../bench/proc.ts';
 import type { GatewayPlaces, Timing } from '../swarm/orders.ts';
 import { placeAt, type Scene, startScene } from '../swarm/scene.ts';
-import { type Swarm, startSwarm } from '../swarm/swarm.ts';
+import { type Swarm, type SwarmOptions, startSwarm } from '../swarm/swarm.ts';
 import { type Held, openQuota, type Quota } from './quota.ts';
 
 export interface StageOptions {
@@ -42,13 +42,18 @@ export interface Stage {
   kill(count: number): Promise<void>;
   /** So many new ones, held down once they are ready. */
   replace(count: number): Promise<void>;
-  /** The swarm's clients find the gateways that run, from now on. */
+  /** Another crowd that comes to the same gateways. */
+  invite(options: Omit<SwarmOptions, 'tls' | 'secret' | 'pairs' | 'frameEveryMs' | 'first'>): Promise<Swarm>;
+  dismiss(guests: Swarm): void;
+  /** The clients find the gateways that run, from now on. */
   announce(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** One frame of each client in a call per so long. */
 export const FRAME_EVERY_MS = 10_000;
+/** Number of the first client of another crowd. */
+const GUESTS = 1_000_000;
 /** A core so slow holds its idle sessions as a fast one would: the slower, the rarer they ask. */
 const PING_MS = 600_000;
 const IDLE_MS = 960_000;
@@ -96,6 +101,7 @@ function assembled(
 ): Stage {
   const { fleet } = scene;
   let share: number | undefined;
+  const crowds = [swarm];
   const known = new Map<ServiceProcess, GatewayOnStage>();
   const gateways = () =>
     fleet.gateways
@@ -142,9 +148,28 @@ function assembled(
       await Promise.all(added.map((one) => one.ready(60_000)));
       hold();
     },
-    announce: () => swarm.places(gateways().map(placesOf)),
+    async invite(its) {
+      const { tls, secret } = options;
+      const guests = await startSwarm({
+        ...its,
+        tls,
+        secret,
+        pairs: 0,
+        frameEveryMs: FRAME_EVERY_MS,
+        first: GUESTS,
+      });
+      crowds.push(guests);
+      await guests.places(gateways().map(placesOf));
+      return guests;
+    },
+    dismiss(guests) {
+      crowds.splice(crowds.indexOf(guests), 1);
+      guests.stop();
+    },
+    announce: async () =>
+      void (await Promise.all(crowds.map((crowd) => crowd.places(gateways().map(placesOf))))),
     async stop() {
-      swarm.stop();
+      for (const crowd of crowds) crowd.stop();
       await scene.stop();
       quota.releaseAll();
     },

@@ -80,18 +80,22 @@ export class Client implements LineOwner, Timed {
   }
 
   leave(): void {
+    if (this.#left) return;
     this.#left = true;
     this.step = -1;
-    this.#line?.cut();
-    this.#line = undefined;
+    if (this.#line === undefined) return;
+    this.#line.cut();
+    this.#gone();
+    this.#around.record.leave(this.up);
+    this.up = false;
   }
 
-  /** Its network breaks. */
-  cut(): void {
+  /** Its network breaks, and it comes back within this time. */
+  cut(backMs: number): void {
     if (!this.up || this.#line === undefined) return;
     this.#line.cut();
     this.#gone();
-    this.#lose(undefined);
+    this.#lose(backMs, false);
   }
 
   send(message: object): void {
@@ -255,11 +259,11 @@ export class Client implements LineOwner, Timed {
     this.#line = undefined;
   }
 
-  #lose(withinMs: number | undefined): void {
+  #lose(withinMs: number | undefined, sentAway = withinMs !== undefined): void {
     const { record, inCall, nowMs } = this.#around;
     const now = nowMs();
     this.up = false;
-    record.lose(this.index, withinMs !== undefined, now);
+    record.lose(this.index, sentAway, now);
     this.#next(this.#pace!.apply({ kind: 'lost', inCall: inCall(this), withinMs }, now));
   }
 

@@ -48,7 +48,10 @@ export function createCrowd(options: CrowdOptions): Crowd {
     addressFor: (client) => addressOf(first + client),
     tokenFor: (client) => issuer.token(nameOf(first + client), { rights, lifeSeconds: 86_400 }),
     inCall: (client) => inCall(client.index) || client.sealedInCall === true,
-    stands: (client, repeatMs) => calls.stands(client, repeatMs),
+    stands(client, repeatMs) {
+      calls.stands(client, repeatMs);
+      visits.get(client)?.();
+    },
     received: (client, message) => calls.received(client, message),
   };
   const clients = Array.from({ length: count }, (_, index) => new Client(index, around));
@@ -78,10 +81,51 @@ export function createCrowd(options: CrowdOptions): Crowd {
     return evenly(clients, overMs, (client) => client.come());
   }
 
-  function cut(howMany: number, overMs: number): Promise<void> {
+  function cut({ clients: howMany, overMs, backMs }: Extract<Order, { order: 'cut' }>): Promise<void> {
     // Not those in a call, whose frames are watched.
     const up = clients.filter((client) => client.up && client.index >= 2 * pairs);
-    return evenly(up.slice(0, howMany), overMs, (client) => client.cut());
+    return evenly(up.slice(0, howMany), overMs, (client) => client.cut(backMs));
+  }
+
+  /** One client that comes, stays and leaves; told when it is in. */
+  const visits = new Map<Client, () => void>();
+
+  function visit(client: Client, stayMs: number, giveUpMs: number, over: (client: Client) => void): void {
+    const end = (gaveUp: boolean) => {
+      visits.delete(client);
+      if (gaveUp) record.gaveUp++;
+      client.leave();
+      over(client);
+    };
+    const late = setTimeout(() => end(true), giveUpMs);
+    record.visitors++;
+    visits.set(client, () => {
+      clearTimeout(late);
+      visits.set(client, () => {});
+      setTimeout(() => end(false), stayMs);
+    });
+    client.come();
+  }
+
+  /** Resolves when the last has left. */
+  function churn({ perSecond, forMs, stayMs, giveUpMs }: Extract<Order, { order: 'churn' }>): Promise<void> {
+    const free = clients.map(({ index }) => index);
+    const startMs = nowMs();
+    let came = 0;
+    return new Promise((resolve) => {
+      const timer = setInterval(() => {
+        const passedMs = nowMs() - startMs;
+        const due = (Math.min(passedMs, forMs) / 1_000) * perSecond;
+        for (; came < due; came++) {
+          const index = free.pop();
+          if (index === undefined) continue;
+          visit(new Client(index, around), stayMs, giveUpMs, () => void free.push(index));
+        }
+        if (passedMs < forMs || visits.size > 0) return;
+        clearInterval(timer);
+        resolve();
+      }, STEP_MS);
+    });
   }
 
   return {
@@ -99,7 +143,10 @@ export function createCrowd(options: CrowdOptions): Crowd {
         case 'episode':
           return record.episode();
         case 'cut':
-          await cut(order.clients, order.overMs);
+          await cut(order);
+          return undefined;
+        case 'churn':
+          await churn(order);
           return undefined;
         case 'rest':
           calls.rest();

@@ -41,8 +41,19 @@ export type Order =
   /** From this moment of the machine's clock, who is lost, tries and comes back is written down. */
   | { readonly order: 'mark'; readonly atMs: number }
   | { readonly order: 'episode' }
-  /** The connections of so many clients that are up break, evenly over the time. */
-  | { readonly order: 'cut'; readonly clients: number; readonly overMs: number }
+  /** The connections of so many clients that are up break, evenly over a time; they come back over another. */
+  | { readonly order: 'cut'; readonly clients: number; readonly overMs: number; readonly backMs: number }
+  /**
+   * Clients come for the first time, so many a second, stay for a while once they are in, and leave; who is not in after a
+   * while gives up for good. In the end all that are left leave as they are in or give up.
+   */
+  | {
+      readonly order: 'churn';
+      readonly perSecond: number;
+      readonly forMs: number;
+      readonly stayMs: number;
+      readonly giveUpMs: number;
+    }
   /** No more frames are sent; what is on its way may come. */
   | { readonly order: 'rest' }
   | { readonly order: 'ledger' }
@@ -93,6 +104,9 @@ export interface Tally {
   readonly failed: number;
   readonly losses: number;
   readonly waitsTold: number;
+  /** Of those that come and go: came, and left without having been in. */
+  readonly visitors: number;
+  readonly gaveUp: number;
   /** Away since the service asked them to go elsewhere. */
   readonly sentAway: number;
   /** Faults and answers other than an upgrade, by their name. */

@@ -17,6 +17,8 @@ export class Record {
   failed = 0;
   losses = 0;
   waitsTold = 0;
+  visitors = 0;
+  gaveUp = 0;
   /** Away since they were asked to go elsewhere, not since something broke. */
   sentAway = 0;
   spread = { gatewayMs: 0, fleetMs: 0 };
@@ -89,6 +91,11 @@ export class Record {
     if (this.#backMs[client] === Number.POSITIVE_INFINITY) this.#backMs[client] = nowMs - this.#markMs;
   }
 
+  /** A client leaves for good. */
+  leave(wasUp: boolean): void {
+    if (wasUp) this.up--;
+  }
+
   fail(opened: boolean, inTime: boolean): void {
     this.failed++;
     if (inTime) return;
@@ -134,6 +141,8 @@ export class Record {
       losses,
       waitsTold,
       sentAway,
+      visitors,
+      gaveUp,
       spread,
     } = this;
     const counts = {
@@ -148,6 +157,8 @@ export class Record {
       losses,
       waitsTold,
       sentAway,
+      visitors,
+      gaveUp,
     };
     return {
       ...counts,

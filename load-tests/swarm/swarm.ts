@@ -45,7 +45,8 @@ export interface Swarm {
   onTally(act: (tally: SwarmTally) => void): void;
   places(places: readonly GatewayPlaces[]): Promise<void>;
   ramp(overMs: number): Promise<void>;
-  cut(clients: number, overMs: number): Promise<void>;
+  cut(clients: number, overMs: number, backMs: number): Promise<void>;
+  churn(perSecond: number, forMs: number, stayMs: number, giveUpMs: number): Promise<void>;
   /** @returns the moment, on the machine's clock. */
   mark(): Promise<number>;
   episode(): Promise<Episode>;
@@ -81,11 +82,13 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
     onTally: (act) => void listeners.push(act),
     places: (places) => all({ order: 'places', places }),
     ramp: (overMs) => all({ order: 'ramp', overMs }),
-    async cut(clients, overMs) {
+    async cut(clients, overMs, backMs) {
       await Promise.all(
-        members.map((member, n) => member.do({ order: 'cut', clients: share(n, clients), overMs })),
+        members.map((member, n) => member.do({ order: 'cut', clients: share(n, clients), overMs, backMs })),
       );
     },
+    churn: (perSecond, forMs, stayMs, giveUpMs) =>
+      all({ order: 'churn', perSecond: perSecond / processes, forMs, stayMs, giveUpMs }),
     async mark() {
       const atMs = nowMs();
       await all({ order: 'mark', atMs });
@@ -195,6 +198,8 @@ const counts = [
   'losses',
   'waitsTold',
   'sentAway',
+  'visitors',
+  'gaveUp',
   'bytes',
 ] as const;
 

@@ -1,0 +1,163 @@
+/**
+ * Overload: for minutes three times as many come as can be set up; who is not in after a while gives up for good.
+ *
+ * The test of a limiter that looks only at the first burst shows nothing: this one lasts.
+ */
+
+import type { SwarmTally } from '../swarm/swarm.ts';
+import { pause } from './acts.ts';
+import { prepared } from './drains.ts';
+import type { Judged } from './goals.ts';
+import type { Options } from './options.ts';
+import { type Stage, type StageOptions, startStage } from './stage.ts';
+import { progress, seconds, tell } from './telling.ts';
+
+const TIMES = 3;
+const STAY_MS = 2_000;
+const GIVE_UP_MS = 30_000;
+const CALM_MS = 30_000;
+const WINDOW_MS = 10_000;
+/** The first windows are on the way up. */
+const WINDOWS_BEFORE = 2;
+const GOODPUT_MIN = 0.95;
+const LATENCY_MAX = 2;
+
+export interface OverloadOutcome {
+  readonly text: string;
+  readonly judged: readonly Judged[];
+}
+
+export async function overloaded(options: Options, stageOptions: StageOptions): Promise<OverloadOutcome> {
+  const stage = await startStage({ ...stageOptions, pairs: Math.max(20, stageOptions.pairs) });
+  try {
+    const { calm } = await prepared(stage, options, undefined);
+    const capacity = (1e6 * (stage.allowed() - calm.idleCores)) / calm.costMicros;
+    await stage.swarm.ledger();
+    await pause(CALM_MS);
+    const before = quantilesOf((await stage.swarm.ledger()).tookMs);
+    const perSecond = TIMES * capacity;
+    const guests = await stage.invite({
+      sessions: Math.ceil((perSecond * (GIVE_UP_MS + STAY_MS)) / 1_000),
+      timing: 'law',
+    });
+    const forMs = options.minutes * 60_000;
+    const say = progress('overload');
+    guests.onTally((tally) =>
+      say(
+        `${tally.up} in, ${tally.waiting} waiting, ${tally.gaveUp} gave up, ${tally.lateMs.toFixed(0)} ms late`,
+      ),
+    );
+    let over = false;
+    const churn = guests.churn(perSecond, forMs, STAY_MS, GIVE_UP_MS).then(() => {
+      over = true;
+    });
+    const windows = await watched(stage, guests.tally, forMs);
+    const during = quantilesOf((await stage.swarm.ledger()).tookMs);
+    const endMs = performance.now();
+    while (!over && performance.now() - endMs < 2 * options.drainMs + GIVE_UP_MS) await pause(250);
+    const calmAfterMs = performance.now() - endMs;
+    if (over) await churn;
+    await pause(CALM_MS);
+    const after = quantilesOf((await stage.swarm.ledger()).tookMs);
+    const { gaveUp, visitors } = guests.tally();
+    return told({
+      capacity,
+      windows,
+      before,
+      during,
+      after,
+      calmAfterMs,
+      gaveUp,
+      visitors,
+      drainMs: options.drainMs,
+      minutes: options.minutes,
+    });
+  } finally {
+    await stage.stop();
+  }
+}
+
+interface Window {
+  readonly perSecond: number;
+  readonly usedCores: number;
+}
+
+async function watched(stage: Stage, tally: () => SwarmTally, forMs: number): Promise<readonly Window[]> {
+  const windows: Window[] = [];
+  const startMs = performance.now();
+  let before = { welcomed: tally().welcomed, atMs: startMs };
+  while (performance.now() - startMs < forMs - WINDOW_MS / 2) {
+    await pause(WINDOW_MS);
+    const now = { welcomed: tally().welcomed, atMs: performance.now() };
+    windows.push({
+      perSecond: (1_000 * (now.welcomed - before.welcomed)) / (now.atMs - before.atMs),
+      usedCores: stage.allowed(),
+    });
+    before = now;
+  }
+  return windows.slice(WINDOWS_BEFORE);
+}
+
+interface Quantiles {
+  readonly medianMs: number;
+  readonly p99Ms: number;
+}
+
+function quantilesOf(tookMs: readonly number[]): Quantiles {
+  const sorted = [...tookMs].sort((a, b) => a - b);
+  const at = (share: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+  return { medianMs: at(0.5), p99Ms: at(0.99) };
+}
+
+interface Seen {
+  readonly capacity: number;
+  readonly windows: readonly Window[];
+  readonly before: Quantiles;
+  readonly during: Quantiles;
+  readonly after: Quantiles;
+  readonly calmAfterMs: number;
+  readonly gaveUp: number;
+  readonly visitors: number;
+  readonly drainMs: number;
+  readonly minutes: number;
+}
+
+function told(seen: Seen): OverloadOutcome {
+  const { capacity, windows, before, during, after, calmAfterMs, gaveUp, visitors, drainMs, minutes } = seen;
+  const rates = windows.map(({ perSecond }) => perSecond);
+  const mean = rates.reduce((sum, rate) => sum + rate, 0) / Math.max(1, rates.length);
+  const least = Math.min(...rates);
+  const share = mean / capacity;
+  const latency = during.medianMs / before.medianMs;
+  const calmMs = GIVE_UP_MS + STAY_MS + drainMs;
+  const both = ({ medianMs, p99Ms }: Quantiles) => `${medianMs.toFixed(0)} / ${p99Ms.toFixed(0)} ms`;
+  const text = [
+    `For ${minutes} minutes ${(TIMES * capacity).toFixed(0)} clients a second come, ${TIMES} times the ${capacity.toFixed(0)} that the gateways could set up if they did nothing else; each stays for ${STAY_MS / 1_000} s, and gives up for good after ${GIVE_UP_MS / 1_000} s. ${visitors} came, ${gaveUp} gave up.`,
+    '',
+    '| | |',
+    '| --- | --- |',
+    `| set up per second, mean of the windows of 10 s | ${mean.toFixed(0)} (${(100 * share).toFixed(0)} % of capacity) |`,
+    `| the least of these windows | ${least.toFixed(0)} (${((100 * least) / capacity).toFixed(0)} %) |`,
+    `| frames of those who are in, median / 99 %: before | ${both(before)} |`,
+    `| during | ${both(during)} |`,
+    `| after | ${both(after)} |`,
+    `| the last of the crowd had left | ${seconds(calmAfterMs)} after no more came |`,
+  ].join('\n');
+  tell(text);
+  const judged = [
+    {
+      met: share >= GOODPUT_MIN,
+      text: `goodput ${(100 * share).toFixed(0)} % of capacity, at least ${100 * GOODPUT_MIN} %`,
+    },
+    {
+      met: latency <= LATENCY_MAX,
+      text: `frames took ${latency.toFixed(1)} times as long at the median, at most ${LATENCY_MAX}`,
+    },
+    {
+      met: calmAfterMs <= calmMs,
+      text: `calm again after ${seconds(calmAfterMs)}, at most ${seconds(calmMs)}`,
+    },
+  ];
+  return { text, judged };
+}
