@@ -12,6 +12,7 @@ import { boardFiles } from './dashboards/boards.ts';
 import { asyncApiText } from './docs/asyncapi.ts';
 import { chartDefaultsText, chartSchemaText } from './docs/chart-values.ts';
 import { configPage } from './docs/config.ts';
+import { dashboardsPage } from './docs/dashboards.ts';
 import { faultsPage } from './docs/faults.ts';
 import { metricsPage } from './docs/metrics.ts';
 import { rulesPage } from './docs/rules.ts';
@@ -21,6 +22,7 @@ const root = join(import.meta.dirname, '..');
 const pages: Readonly<Record<string, () => string>> = {
   'docs/asyncapi.yaml': asyncApiText,
   'docs/config.md': configPage,
+  'docs/dashboards.md': dashboardsPage,
   'docs/faults.md': faultsPage,
   'docs/metrics.md': metricsPage,
   'helm/config-defaults.json': chartDefaultsText,

@@ -6,7 +6,8 @@
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { openWebSocketClient, type RawClient } from '../harness/raw-client.ts';
+import { type FaultCode, faults } from '#wire/faults.ts';
+import { freshId, openWebSocketClient, type RawClient, type SendOptions } from '../harness/raw-client.ts';
 import type { Issuer } from '../harness/tokens.ts';
 
 export interface CallersOptions {
@@ -26,6 +27,11 @@ export interface Callers {
 const kinds = ['offer', 'answer', 'candidate', 'candidate', 'candidate', 'hangup'] as const;
 const callersPerRoom = 8;
 const awayMs = 200;
+const againMs = 500;
+const attemptsMax = 40;
+const body = { sdp: 'v=0 '.repeat(50) };
+
+type Target = { readonly user: string } | { readonly room: string };
 
 export async function startCallers(options: CallersOptions): Promise<Callers> {
   const state: CallersState = { ...options, running: true, clients: new Map() };
@@ -88,11 +94,24 @@ async function talk({ everyMs, ...state }: CallersState, client: RawClient, numb
   for (let i = 0; client.closing === undefined; i++) {
     const kind = kinds[i % kinds.length] ?? 'offer';
     const options = { kind, call: `c${Math.min(number, number ^ 1)}`, volatile: i % 8 === 7 };
-    // Who is refused, or gets no answer, goes on with the next.
     const target = i % 12 === 11 ? { room: roomOf(number) } : { user: partner };
-    client.send(target, { sdp: 'v=0 '.repeat(50) }, options).catch(() => undefined);
+    sendAsAsked(client, target, { ...options, id: freshId() });
     await pause(everyMs);
   }
+}
+
+/** Again under the same id for as long as the answer asks for it; else what comes after it to this channel would wait for it. */
+async function repeat(client: RawClient, target: Target, options: SendOptions): Promise<void> {
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const reply = await client.send(target, body, options);
+    if (reply.type === 'ack' || faults[reply.fault as FaultCode].retry !== 'same-id') return;
+    await pause(againMs);
+  }
+}
+
+/** Whoever gets no answer, or whose flow ends, lets it be. */
+function sendAsAsked(client: RawClient, target: Target, options: SendOptions): void {
+  repeat(client, target, options).catch(() => undefined);
 }
 
 export function nameOf(number: number): string {

@@ -46,11 +46,11 @@ export const doorAlerts: AlertGroup = {
       severity: 'warning',
       holds: '2m',
       value:
-        'sum by (namespace) (rate(gateway_door_admitted_total[2m])) / sum by (namespace) (gateway_door_set_ups_per_second)',
+        'sum by (namespace) (rate(gateway_door_admitted_total[2m])) / min by (namespace) (sum by (namespace) (gateway_door_set_ups_per_second) or max by (namespace, kind) (router_admission_ceiling > 0))',
       condition: '< 0.5 and on (namespace) sum by (namespace) (gateway_door_waiting{class!="silent"}) > 100',
       summary: 'Clients wait although gateways could do more.',
       description:
-        'Clients wait in {{ $labels.namespace }}, and are set up at {{ $value | humanizePercentage }} of the pace that the gateways have measured: something else holds them back.',
+        'Clients wait in {{ $labels.namespace }}, and are set up at {{ $value | humanizePercentage }} of the pace that gateways and ceilings allow: something else holds them back.',
       fires: {
         atMinutes: 6,
         series: {
@@ -62,10 +62,11 @@ export const doorAlerts: AlertGroup = {
       silent: {
         atMinutes: 6,
         series: {
-          'gateway_door_admitted_total{pod="g1", class="resume"}': '0+6000x8',
+          'gateway_door_admitted_total{pod="g1", class="fresh"}': '0+6000x8',
           'gateway_door_set_ups_per_second{pod="g1"}': '5000x8',
-          'gateway_door_waiting{pod="g1", class="resume"}': '3x8',
-          'gateway_door_waiting{pod="g1", class="silent"}': '900x8',
+          'router_admission_ceiling{pod="r1", kind="fresh"}': '100x8',
+          'router_admission_ceiling{pod="r1", kind="all"}': '0x8',
+          'gateway_door_waiting{pod="g1", class="fresh"}': '4000x8',
         },
       },
     },

@@ -99,15 +99,18 @@ const drain: readonly Panel[] = [
     draws: 'lines',
     title: 'Drain against optimum',
     description:
-      'Set-ups per second against what the fleet could do if it did nothing else, while anybody waits. Near 1 the queue is served as fast as the machines allow.',
+      'Set-ups per second against the most there could be while anybody waits: what the machines could do if they did nothing else, or a ceiling for all where one is lower; and those of fresh clients against their ceiling. Near 1 nothing is wasted.',
     unit: 'percentunit',
     queries: [
       query(
-        `${sum(rate('gateway_door_admitted_total'))} / (${capacity} > 0) and ${mayBeSetUp} > 0`,
-        'drain / optimum',
+        `${sum(rate('gateway_door_admitted_total'))} / (min(${capacity} or max by (kind) (${of('router_admission_ceiling', 'kind="all"')} > 0)) > 0) and ${mayBeSetUp} > 0`,
+        'all',
+      ),
+      query(
+        `${sum(rate('gateway_door_admitted_total', 'class="fresh"'))} / (max(${of('router_admission_ceiling', 'kind="fresh"')}) > 0) and ${mayBeSetUp} > 0`,
+        'fresh, against their ceiling',
       ),
     ],
-    max: 1,
   },
   {
     draws: 'lines',

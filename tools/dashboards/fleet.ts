@@ -43,7 +43,7 @@ const now: readonly Panel[] = [
   },
   {
     draws: 'value',
-    title: 'Processes that reach the bus',
+    title: 'Bus connected',
     description: 'Share of gateways and routers that are connected to NATS.',
     unit: 'percentunit',
     queries: [query(`avg(${of('bus_connected')})`, 'connected')],
