@@ -6,9 +6,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
 import { createVirtualClock } from '#runtime/clock.ts';
-import { clientFrame, TEXT, upgradeRequest } from '#test/contracts/raw-socket.ts';
+import { clientFrame, rawSocket, TEXT, upgradeRequest } from '#test/contracts/raw-socket.ts';
 import { startWeb } from '#test/contracts/web-under-test.ts';
 import { CERTIFICATE_LOOK_MS, certificateProblem } from './certificate.ts';
 
@@ -122,4 +123,45 @@ test('pages are served beside, and everything else is not found', async (t) => {
   for (const path of ['/nothing', '/v1/connect', '/v1/poll'])
     assert.equal((await fetch(web.url + path)).status, 404);
   assert.equal((await fetch(web.url, { method: 'POST', body: 'x' })).status, 404);
+});
+
+test('two ports: what comes says by which, and each is shut and opened by itself while flows live on', async (t) => {
+  const { hub, port, priorityPort, transport } = await startWeb(t, { priorityPort: 0 });
+  assert(priorityPort !== undefined && priorityPort !== port);
+  const [one, other] = [await rawSocket(port), await rawSocket(priorityPort)];
+  for (const raw of [one, other]) raw.socket.write(upgradeRequest());
+  await hub.until('opened', 2);
+  const byListener = new Map(hub.of('opened').map(({ flow }) => [flow.opening.listener, flow]));
+  assert.deepEqual([...byListener.keys()].sort(), ['call', 'main']);
+  assert.equal(transport.setListening('main', false), false);
+  await assert.rejects(rawSocket(port), { code: 'ECONNREFUSED' });
+  (await rawSocket(priorityPort)).socket.destroy();
+  byListener.get('main')!.send('still here');
+  await one.until('still here');
+  assert.equal(transport.setListening('main', true), true);
+  (await rawSocket(port)).socket.destroy();
+  transport.stopListening();
+  assert.equal(transport.setListening('main', true), false, 'a gateway that goes away stays shut');
+  for (const shut of [port, priorityPort]) await assert.rejects(rawSocket(shut), { code: 'ECONNREFUSED' });
+});
+
+test('the hub hears of a connection before it says a word, and of its end where nothing came of it', async (t) => {
+  const { hub, port } = await startWeb(t);
+  const silent = await rawSocket(port);
+  const flow = await rawSocket(port);
+  flow.socket.write(upgradeRequest());
+  await hub.until('opened');
+  assert.deepEqual(hub.came, { main: 2, call: 0 });
+  silent.socket.destroy();
+  const asked = await rawSocket(port);
+  asked.socket.write('GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await asked.until('404');
+  asked.socket.destroy();
+  while (hub.came.main !== 2) await setImmediate();
+  hub.shutsOut = true;
+  const refused = await rawSocket(port);
+  await refused.closed;
+  assert.deepEqual(hub.came, { main: 2, call: 0 }, 'whom the hub shuts out it does not hear of again');
+  flow.socket.destroy();
+  await hub.until('closed');
 });
