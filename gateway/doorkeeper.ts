@@ -87,8 +87,6 @@ const SILENT_MS = 2_000;
 /** In a crowd other work is believed to take no more than this part, whatever it took in calm. */
 const OTHER_SHARE_MAX = 0.5;
 
-export type Doorkeeper = ReturnType<typeof createDoorkeeper>;
-
 export function createDoorkeeper(deps: DoorkeeperDeps) {
   const { clock, loop, metrics, mode } = deps;
   const door = createDoor(deps.policy, clock.monotonicMs());

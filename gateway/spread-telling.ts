@@ -20,8 +20,6 @@ export interface SpreadTellingDeps {
   tell(record: FlowRecord, event: DialectEvent): void;
 }
 
-export type SpreadTelling = ReturnType<typeof createSpreadTelling>;
-
 /** One part in twenty of the time at most: a piece of so long, so often. */
 const PIECE_MS = 1;
 const EVERY_MS = 20;

@@ -16,8 +16,8 @@ import type { Stage } from '#router/stage.ts';
 import { readConfig } from '#runtime/config.ts';
 import { createLogger } from '#runtime/log.ts';
 import { createSeededRandom } from '#runtime/random.ts';
-import { createHmacIssuer } from '#test/harness/tokens.ts';
 import type { Cursor, ServerMessage } from '#wire/messages.ts';
+import { createHmacIssuer } from '../harness/tokens.ts';
 
 export interface Asked {
   /** Requests to routers, by verb. */
@@ -34,8 +34,6 @@ export interface StageFlow {
   cut(): void;
   of<T extends ServerMessage['type']>(type: T): Extract<ServerMessage, { type: T }>[];
 }
-
-export type GatewayOnStage = Awaited<ReturnType<typeof startGatewayOnStage>>;
 
 export async function startGatewayOnStage(stage: Stage, env: Readonly<Record<string, string>> = {}) {
   const { clock } = stage;
