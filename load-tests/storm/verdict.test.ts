@@ -21,6 +21,7 @@ function drained(changes: Partial<Drain> = {}, sample: Partial<Sample> = {}): Dr
       attempts: new Uint16Array(1_000).fill(2),
       ...{ attempted: [2_000], setUp: [1_000], lost: [1_000], elsewhere: 0 },
       ...{ openTimeouts: 0, handshakeTimeouts: 0, sentOn: 0 },
+      awayMs: new Float64Array(),
     },
     ...{ spreadTold: { gatewayMs: 1, fleetMs: 1 }, waitsTold: 0, faults: {}, bytesBefore: 1, bytesMax: 1 },
     ...changes,

@@ -66,6 +66,8 @@ export interface Episode {
   readonly backMs: Float64Array;
   readonly inCall: Uint8Array;
   readonly attempts: Uint16Array;
+  /** Of each return, those included that were sent away: the time without a session that stands. */
+  readonly awayMs: Float64Array;
   /** Per bin of 100 ms after the mark. */
   readonly attempted: readonly number[];
   readonly setUp: readonly number[];

@@ -29,6 +29,8 @@ export class Record {
   readonly #tries: Uint16Array;
   readonly #wasInCall: Uint8Array;
   readonly #wasSentAway: Uint8Array;
+  readonly #lostAtMs: Float64Array;
+  #awayMs: number[] = [];
   #markMs = Number.POSITIVE_INFINITY;
   #attempted: number[] = [];
   #setUp: number[] = [];
@@ -44,12 +46,14 @@ export class Record {
     this.#tries = new Uint16Array(clients);
     this.#wasInCall = new Uint8Array(clients);
     this.#wasSentAway = new Uint8Array(clients);
+    this.#lostAtMs = new Float64Array(clients).fill(NOT_LOST);
   }
 
   mark(atMs: number): void {
     this.#markMs = atMs;
     this.#backMs.fill(NOT_LOST);
     this.#tries.fill(0);
+    this.#awayMs = [];
     this.#attempted = [];
     this.#setUp = [];
     this.#lost = [];
@@ -67,6 +71,7 @@ export class Record {
   /** @param sentAway the service asked it to go elsewhere: it is no loss. */
   lose(client: number, sentAway: boolean, nowMs: number): void {
     this.up--;
+    this.#lostAtMs[client] = nowMs;
     if (sentAway) {
       this.sentAway++;
       this.#wasSentAway[client] = 1;
@@ -88,6 +93,8 @@ export class Record {
     if (resumed) this.resumed++;
     this.#count(this.#wasSentAway[client] === 1 ? this.#elsewhere : this.#setUp, nowMs);
     this.#wasSentAway[client] = 0;
+    if (this.#lostAtMs[client] !== NOT_LOST) this.#awayMs.push(nowMs - this.#lostAtMs[client]!);
+    this.#lostAtMs[client] = NOT_LOST;
     if (this.#backMs[client] === Number.POSITIVE_INFINITY) this.#backMs[client] = nowMs - this.#markMs;
   }
 
@@ -117,6 +124,7 @@ export class Record {
       backMs: Float64Array.from(lost, (client) => this.#backMs[client]!),
       inCall: Uint8Array.from(lost, (client) => this.#wasInCall[client]!),
       attempts: Uint16Array.from(lost, (client) => this.#tries[client]!),
+      awayMs: Float64Array.from(this.#awayMs),
       attempted: filled(this.#attempted),
       setUp: filled(this.#setUp),
       lost: filled(this.#lost),

@@ -235,6 +235,7 @@ function joined(parts: readonly Episode[]): Episode {
     backMs: Float64Array.from(parts.flatMap(({ backMs }) => [...backMs])),
     inCall: Uint8Array.from(parts.flatMap(({ inCall }) => [...inCall])),
     attempts: Uint16Array.from(parts.flatMap(({ attempts }) => [...attempts])),
+    awayMs: Float64Array.from(parts.flatMap(({ awayMs }) => [...awayMs])),
     attempted: bins(({ attempted }) => attempted),
     setUp: bins(({ setUp }) => setUp),
     lost: bins(({ lost }) => lost),
