@@ -101,6 +101,19 @@ const contradictions: readonly Bad[] = [
     says: [/gateway\.ingress\.tls names the host signal\.example\.org/],
   },
   {
+    what: 'a port for those in a call that nobody is told, and that is taken',
+    args: [...trial, ...set('gateway.priority.enabled=true', 'gateway.priority.port=80')],
+    says: [
+      /gateway\.priority\.url is empty/,
+      /gateway\.priority\.port and gateway\.service\.port are both 80/,
+    ],
+  },
+  {
+    what: 'one address for each gateway, and all the same',
+    args: [...trial, ...set('gateway.ownAddress.url=wss://edge.example.org')],
+    says: [/gateway\.ownAddress\.url \(wss:\/\/edge\.example\.org\) is the same for all/],
+  },
+  {
     what: 'every process scraped twice',
     args: [...trial, ...set('monitoring.podMonitor.enabled=true', 'monitoring.serviceMonitor.enabled=true')],
     says: [/monitoring\.podMonitor\.enabled and monitoring\.serviceMonitor\.enabled are both set/],

@@ -82,6 +82,27 @@ describe('what the chart renders', () => {
     assert.match(checked.stdout, /maxUnavailble/);
   });
 
+  test('the README is what helm-docs makes of the values', () => {
+    const made = output(toolPath('helm-docs'), [
+      '--chart-search-root',
+      'helm',
+      '--dry-run',
+      '--log-level',
+      'warning',
+    ]);
+    const readme = readFileSync(join(chartFolder, 'README.md'), 'utf8');
+    assert.equal(
+      readme.trim(),
+      made.trim(),
+      '.tools/cluster/bin/helm-docs --chart-search-root helm writes it anew',
+    );
+  });
+
+  test('the Dockerfile and the workflow are clean', () => {
+    output(toolPath('hadolint'), ['--config', '.hadolint.yaml', 'Dockerfile']);
+    output(toolPath('actionlint'), ['.github/workflows/release.yaml']);
+  });
+
   test('the version of the application is that of the package', () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     assert.match(

@@ -23,6 +23,7 @@ type Shape = { readonly [name: string]: Schema };
 const setByChart = new Set([
   ...['NATS_URL', 'NATS_CREDS_FILE', 'NATS_TLS_CA_FILE'],
   ...['GATEWAY_HOST', 'GATEWAY_PORT', 'GATEWAY_OPS_HOST', 'GATEWAY_OPS_PORT', 'GATEWAY_DRAIN_MS'],
+  ...['GATEWAY_URL', 'GATEWAY_PRIORITY_URL', 'GATEWAY_PRIORITY_PORT'],
   ...['GATEWAY_TLS_CERT_FILE', 'GATEWAY_TLS_KEY_FILE', 'ROUTER_OPS_HOST', 'ROUTER_OPS_PORT'],
   ...['AUTH_JWKS_URL', 'AUTH_PUBLIC_KEY_FILE', 'AUTH_ISSUER', 'AUTH_AUDIENCE'],
 ]);
@@ -50,6 +51,7 @@ const pods: Schema = {
 
 const duration: Schema = { type: 'string', pattern: '^([0-9]{1,5}(h|m|s|ms)){1,4}$' };
 const path: Schema = { type: 'string', pattern: '^/' };
+const address: Schema = { type: 'string', pattern: '^((https?|wss?)://[^\\s]+)?$', maxLength: 512 };
 const key: Schema = { type: 'string', pattern: '^[-._a-zA-Z0-9]+$' };
 
 /** What the Deployments of both processes share. */
@@ -86,6 +88,7 @@ const autoscaling: Schema = {
       fallbackReplicas: orNull(whole(1, 5_000)),
       authenticationRef: anyMap,
     }),
+    keepReplicas: flag,
     minReplicas: whole(1, 5_000),
     maxReplicas: whole(1, 5_000),
     connectionsPerGateway: whole(1, 1e9),
@@ -103,6 +106,8 @@ const gatewayValues: Shape = {
   terminationGracePeriodSeconds: orNull(whole(1, 86_400)),
   minReadySeconds: orNull(whole(0, 86_400)),
   tls: closed({ secret: text }),
+  priority: closed({ enabled: flag, port: whole(1, 65_535), url: address, hostnames: listOf(someText) }),
+  ownAddress: closed({ url: address, hostPort: flag }),
   autoscaling,
   service: closed({
     type: word('ClusterIP', 'NodePort', 'LoadBalancer'),
