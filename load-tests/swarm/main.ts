@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { help, type Options, optionsOf } from './options.ts';
 import { progressLine, type Report, reportOf, reportText } from './report.ts';
-import { placeAt, placesOf, type Scene, startScene } from './scene.ts';
+import { placeAt, placesOf, requireSomebodyAt, type Scene, startScene } from './scene.ts';
 import { type Swarm, startSwarm } from './swarm.ts';
 
 const REST_MS = 2_000;
@@ -24,12 +24,18 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.removeAllListeners(signal);
   process.on(signal, () => stopping.abort());
 }
-process.exitCode = (await run(options)) ? 0 : 1;
+try {
+  process.exitCode = (await run(options)) ? 0 : 1;
+} catch (error) {
+  console.error(`swarm: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}
 process.exit();
 
 async function run(options: Options): Promise<boolean> {
   const { sessions, urls, pairs, timing, seed } = options;
   const secret = options.secret ?? randomBytes(32).toString('base64url');
+  await Promise.all(urls.map(requireSomebodyAt));
   const places = urls.map((url) => placeAt(url));
   const scene = urls.length === 0 ? await startScene({ ...options, secret }) : undefined;
   const tls = places[0]?.tls ?? options.tls;

@@ -2,12 +2,15 @@
  * Scene: a fleet of real processes for a swarm, with TLS at the gateways where wanted, and where its clients find it.
  */
 
+import { connect } from 'node:net';
 import { type Fleet, startFleet } from '#test/harness/fleet.ts';
 import type { Environment, ServiceProcess } from '#test/harness/process.ts';
 import { createHmacIssuer } from '#test/harness/tokens.ts';
 import { unbounded } from '../bench/bounds.ts';
 import { makeCertificate } from './certificate.ts';
 import type { GatewayPlaces } from './orders.ts';
+
+const ANSWER_MS_MAX = 5_000;
 
 export interface Scene {
   readonly fleet: Fleet;
@@ -55,6 +58,20 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
 
 export function placesOf(gateways: readonly ServiceProcess[]): readonly GatewayPlaces[] {
   return gateways.filter(({ running }) => running).map(({ url }) => ({ main: placeAt(url) }));
+}
+
+/** @throws where nobody takes a connection there. */
+export async function requireSomebodyAt(url: string): Promise<void> {
+  const { host, port } = placeAt(url);
+  await new Promise<void>((resolve, reject) => {
+    const socket = connect({ host, port, timeout: ANSWER_MS_MAX }, () => {
+      socket.destroy();
+      resolve();
+    });
+    const absent = (why: string) => reject(new Error(`nobody takes a connection at ${url}: ${why}`));
+    socket.on('error', ({ message }) => absent(message));
+    socket.on('timeout', () => absent(`no answer within ${ANSWER_MS_MAX / 1_000} s`));
+  });
 }
 
 /** @throws where it is no address of a gateway. */
