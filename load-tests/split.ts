@@ -1,7 +1,7 @@
 /**
  * Split: how much of a frame's time on the processor each process takes.
  *
- * `node load-tests/split.ts [--kinds yardstick,volatile,durable,one] [--rate 2000] [--seconds 3] [--rounds 3]` puts one kind
+ * `node load-tests/split.ts [--kinds yardstick,volatile,durable,one] [--rate 2000] [--partitions 64]` puts one kind
  * of load after another on the same processes, a hundred frames on their way at any moment or so many a second, and prints
  * the median of the rounds. What the processes take with nothing to do is in it.
  */
@@ -28,6 +28,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '3' },
     rounds: { type: 'string', default: '3' },
     bytes: { type: 'string', default: '200' },
+    partitions: { type: 'string', default: '64' },
   },
 });
 
@@ -47,6 +48,7 @@ const WARM_MS = 1_000;
 const native: Greeting = { kind: 'native', secret: tokenSecret };
 const seconds = Number(values.seconds);
 const kinds = values.kinds.split(',') as Kind[];
+const env = { LOG_PARTITIONS: values.partitions };
 const load = startLoad();
 const sides = new Map<string, Side>();
 for (const kind of kinds) {
@@ -81,7 +83,7 @@ async function started(name: string): Promise<Side> {
     const system = yardstickSystem(process);
     return { system, names: [name], greeting: { kind: 'yardstick' }, stop: () => process.kill() };
   }
-  const fleet = name === 'one' ? await startBenchFleet(0, 0) : await startBenchFleet(2, 1);
+  const fleet = name === 'one' ? await startBenchFleet(0, 0) : await startBenchFleet(2, 1, env);
   const names =
     name === 'one' ? [name] : ['gateway of the sender', 'gateway of the target', 'router', 'NATS'];
   return { system: fleetSystem(name, fleet), names, greeting: native, stop: () => fleet.stop() };
