@@ -81,12 +81,22 @@ function enableCpu(base: string): void {
 }
 
 function limit(version: Version, group: string, share: number): void {
-  const shortest = Math.max(PERIOD_MICROS_MIN, Math.ceil(QUOTA_MICROS_MIN / share));
-  if (shortest > PERIOD_MICROS_MAX) throw new Error(`a part of ${share} of a core is too small to be held`);
-  const quota = Math.round(shortest * share);
-  if (version === 2) return writeFileSync(join(group, 'cpu.max'), `${quota} ${shortest}`);
-  writeFileSync(join(group, 'cpu.cfs_period_us'), String(shortest));
-  writeFileSync(join(group, 'cpu.cfs_quota_us'), String(Math.max(QUOTA_MICROS_MIN, quota)));
+  const { quotaMicros, periodMicros } = sliceOf(share);
+  if (version === 2) return writeFileSync(join(group, 'cpu.max'), `${quotaMicros} ${periodMicros}`);
+  writeFileSync(join(group, 'cpu.cfs_period_us'), String(periodMicros));
+  writeFileSync(join(group, 'cpu.cfs_quota_us'), String(quotaMicros));
+}
+
+/**
+ * The shortest period, and what of it a process may run.
+ *
+ * @throws where it is less than the kernel can give.
+ */
+export function sliceOf(share: number): { readonly quotaMicros: number; readonly periodMicros: number } {
+  const periodMicros = Math.max(PERIOD_MICROS_MIN, Math.ceil(QUOTA_MICROS_MIN / share));
+  if (!(periodMicros <= PERIOD_MICROS_MAX))
+    throw new Error(`a part of ${share} of a core is too small to be held`);
+  return { quotaMicros: Math.max(QUOTA_MICROS_MIN, Math.round(periodMicros * share)), periodMicros };
 }
 
 function periodsOf(group: string): { readonly all: number; readonly usedUp: number } {
