@@ -134,6 +134,29 @@ test('[CREDIT-8] after 3 s of silence a router whose term is older is heard', ()
   assert.equal(usedAll(state, ROUTER_SILENT_MS + 2), 10);
 });
 
+test('[CREDIT-9] credits that go round are used once, however late the news of each window come', () => {
+  const delays = fc.array(fc.tuple(fc.nat(240), fc.nat(240)), { minLength: 40, maxLength: 120 });
+  fc.assert(
+    fc.property(delays, fc.integer({ min: 1, max: 30 }), (delaysMs, perWindow) => {
+      const fleet = [creditsOf(ceiling, 0), creditsOf(ceiling, 0)];
+      for (const state of fleet) usedAll(state, 0);
+      let used = 0;
+      for (let nowMs = 0; nowMs < delaysMs.length * CREDIT_WINDOW_MS; nowMs += 5) {
+        const window = Math.floor(nowMs / CREDIT_WINDOW_MS);
+        const intoMs = nowMs - window * CREDIT_WINDOW_MS;
+        for (const [i, state] of fleet.entries()) {
+          const isDue = intoMs <= delaysMs[window]![i]! && delaysMs[window]![i]! < intoMs + 5;
+          if (isDue) allotted(state, told(window, window % 2 === i ? perWindow : 0), nowMs);
+          used += usedAll(state, nowMs);
+        }
+      }
+      // What they had before the first news, and what runs ahead of the last.
+      assert(used <= perWindow * (delaysMs.length + 2) + 50, `${used} of ${perWindow * delaysMs.length}`);
+      assert(used >= perWindow * (delaysMs.length - 4) - 50, `${used} of ${perWindow * delaysMs.length}`);
+    }),
+  );
+});
+
 test('[CREDIT-6] where nothing is shared, nothing is counted', () => {
   assert.equal(creditsLeft(creditsOf(undefined, 0), 1e9), Number.POSITIVE_INFINITY);
 });

@@ -4,7 +4,8 @@
  * A router shares the ceiling out for windows of 250 ms, which it numbers. What is used of a window is
  * remembered under its number, so news that come early, late or twice allow nothing twice. Windows without news go on
  * with what was told last; after 3 s without any the gateway takes its even part of the ceiling, so that the sum
- * over the fleet stays below it. Credits that a window leaves unused are lost, but for the fraction of one.
+ * over the fleet stays below it. Credits that a window leaves unused are lost, but for the fraction of one; what was used
+ * of a window before news that allow less is owed by those after it.
  *
  * Pure, though it changes its state in place. `door.ts` drives it.
  */
@@ -38,7 +39,10 @@ export interface Credits {
   used: number;
   /** It is only tried out: what goes beyond is counted, and passes. */
   dryRun: boolean;
-  /** The fraction of a credit left over by windows of less than one. */
+  /**
+   * The fraction of a credit left over by windows of less than one; below 0 where more was used, before the news came, than
+   * they allow: that is held back from the windows after.
+   */
   carried: number;
   toldAtMs: number;
 }
@@ -109,8 +113,8 @@ function turnWindows(state: Credits, nowMs: number): void {
 }
 
 function beginWindow(state: Credits, window: number, nowMs: number): void {
-  const left = Math.max(0, state.credits + state.carried - state.used);
-  state.carried = left - Math.floor(left + 1e-9);
+  const left = state.credits + state.carried - state.used;
+  state.carried = left < 0 ? left : Math.max(0, left - Math.floor(left + 1e-9));
   state.window = window;
   state.windowEndsMs = nowMs + CREDIT_WINDOW_MS;
   state.used = 0;
