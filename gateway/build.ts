@@ -9,6 +9,7 @@ import type { Registry } from 'prom-client';
 import type { Bus } from '#bus/seams.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { ConfigCheck } from '#runtime/config.ts';
+import { filesMax } from '#runtime/files.ts';
 import type { Logger } from '#runtime/log.ts';
 import { createSystemLoop } from '#runtime/loop.ts';
 import type { Random } from '#runtime/random.ts';
@@ -21,7 +22,7 @@ import { createIceServers } from './identity/ice.ts';
 import { followRevocations } from './identity/revocations.ts';
 import { createGatewayMetrics } from './metrics.ts';
 import { transportContradiction, webTransportOptions } from './transports/config.ts';
-import { createWebTransport, type Page } from './transports/web.ts';
+import { createWebTransport, type Page, type WebTransportOptions } from './transports/web.ts';
 
 export interface GatewayParts {
   readonly bus: Bus;
@@ -67,7 +68,7 @@ export function buildGateway(parts: GatewayParts): Gateway {
     revocations,
     iceServers: createIceServers(config, clock),
     transport: (events) =>
-      createWebTransport(webTransportOptions(config, config.GATEWAY_OUTBOX_BYTES_MAX), dialects, events, {
+      createWebTransport(transportOptions(config), dialects, events, {
         clock,
         random,
         flowNumber: () => ++flow,
@@ -86,6 +87,15 @@ export function buildGateway(parts: GatewayParts): Gateway {
       authenticator.close();
     },
   };
+}
+
+/** Files that are not connections of clients: the bus, the operations port, what the process itself holds. */
+const FILES_RESERVED = 512;
+
+/** At its file limit uWebSockets.js would turn in circles, so it has to stop before. */
+function transportOptions(config: GatewayConfig): WebTransportOptions {
+  const options = webTransportOptions(config, config.GATEWAY_OUTBOX_BYTES_MAX);
+  return { ...options, socketsMax: Math.min(options.socketsMax, filesMax() - FILES_RESERVED) };
 }
 
 function certificateChanged(log: Logger, problem: string | undefined): void {

@@ -15,9 +15,9 @@ import type { Clock } from '#runtime/clock.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Loop } from '#runtime/loop.ts';
 import { labelledTally, tally } from '#runtime/tally.ts';
-import type { DoorNews, LimitCounts } from '#wire/admission.ts';
+import type { DoorNews } from '#wire/admission.ts';
+import { createCrediting } from './crediting.ts';
 import type { DoorMode } from './door/config.ts';
-import { allotted, type Credits, creditsLeft, freed } from './door/credits.ts';
 import {
   createDoor,
   type DoorPolicy,
@@ -84,6 +84,8 @@ const UNDER_WAY_MAX = 2_048;
 const TELL_MS = 250;
 /** Where the silent hold half of the places, they have so long to say something. */
 const SILENT_MS = 2_000;
+/** How much one hello by the listener for calls says of all of them. */
+const INCREMENT = 0.02;
 /** In a crowd other work is believed to take no more than this part, whatever it took in calm. */
 const OTHER_SHARE_MAX = 0.5;
 
@@ -111,12 +113,13 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
   let wasBusy = false;
   let wentOn = false;
   let underWay = 0;
+  /** Of those who lately came by the listener for calls. */
+  let inCallShare = 1;
   let setUpsInAll = 0;
   /** In this second. */
   let handshakesSince = 0;
   let setUpsSince = 0;
-  const limited = { fresh: 0, all: 0 };
-  const wouldLimit = { fresh: 0, all: 0 };
+  const crediting = createCrediting(door, clock, would);
   const other = createOtherWork(clock, loop);
   const shutters = createShutters(door, deps);
   let tellAtMs = 0;
@@ -165,27 +168,21 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     const { record } = entry;
     const flow = record.flow.number;
     silent.delete(flow);
+    if (record.flow.opening.listener === 'call') judgeCallers(entry.name);
     record.place = 'waiting';
     waiting.set(flow, { ...entry, toldAtMs: 0, toldEtaMs: 0 });
     const first = door.room.dues.size === 0 && door.handshakes.main + door.handshakes.call === 0;
     waits(door, flow, entry.name, entry.needsCredit, entry.movable, record.openedAtMs);
-    countLimits(entry.needsCredit);
+    crediting.count(entry.needsCredit);
     if (!orders) return serveInAnyCase(flow);
     if (first && underWay < UNDER_WAY_MAX && nextSetUp(door, clock.monotonicMs()) !== undefined) serveNext();
     else turnSoon();
   }
 
-  /** Who does not get a credit at once, or would not where a ceiling is only tried out. */
-  function countLimits(needsCredit: boolean): void {
-    const nowMs = clock.monotonicMs();
-    if (needsCredit) countLimit('fresh', door.credits, nowMs);
-    countLimit('all', door.creditsOfAll, nowMs);
-  }
-
-  function countLimit(kind: 'fresh' | 'all', credits: Credits, nowMs: number): void {
-    if (creditsLeft(credits, nowMs) >= 1) return;
-    (credits.dryRun ? wouldLimit : limited)[kind] += 1;
-    if (credits.dryRun) would.inc('wait-for-credit');
+  /** Where most of those who come to the listener for calls are in none, it is one like the other. */
+  function judgeCallers(name: WaitingClass): void {
+    inCallShare += INCREMENT * ((name === 'call' ? 1 : 0) - inCallShare);
+    door.callersTrusted = inCallShare > 0.5;
   }
 
   /** As naive servers do: at once, whoever else waits. */
@@ -215,7 +212,10 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
 
   /** Its session stands. */
   function stands(record: FlowRecord): void {
-    if (record.place === 'underWay') underWay -= 1;
+    if (record.place === 'underWay') {
+      underWay -= 1;
+      if (waiting.size > 0) turnSoon();
+    }
     record.place = 'in';
   }
 
@@ -310,16 +310,8 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
 
   // What routers say.
 
-  /** `undefined`: the router is still learning, and the gateway goes on by itself. */
-  function credited({ term, window, credits }: DoorNews): void {
-    if (credits === undefined) return;
-    const nowMs = clock.monotonicMs();
-    for (const [kind, own] of [['fresh', door.credits] as const, ['all', door.creditsOfAll] as const]) {
-      const told = credits[kind];
-      if (told === undefined) freed(own);
-      else allotted(own, { ...told, term, window, gateways: credits.gateways }, nowMs);
-      own.dryRun = told?.dryRun === true;
-    }
+  function credited(news: DoorNews): void {
+    crediting.credited(news);
     turnSoon();
   }
 
@@ -344,9 +336,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
       waitingFresh: door.room.needCredit,
       silent: silent.size,
       setUps: setUpsInAll,
-      limited: { ...limited } satisfies LimitCounts,
-      wouldLimit: { ...wouldLimit } satisfies LimitCounts,
-      credits: { fresh: standing(door.credits), all: standing(door.creditsOfAll) },
+      ...crediting.state(),
     };
   }
 
@@ -381,9 +371,4 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
       looksAt?.();
     },
   };
-}
-
-/** Credits per window, where there is a ceiling. */
-function standing({ ceiling, credits }: Credits): number | undefined {
-  return ceiling === undefined ? undefined : Math.floor(credits);
 }

@@ -53,7 +53,7 @@ export function createDoorway(deps: DoorwayDeps) {
     ...{ clock, metrics, loop: deps.loop, log: deps.log, policy: doorPolicy(config) },
     mode: config.GATEWAY_DOOR,
     refuseOver: config.GATEWAY_REFUSE_OVER,
-    placesLeft: () => config.GATEWAY_FLOWS_MAX - flows.size,
+    placesLeft: () => Math.min(config.GATEWAY_FLOWS_MAX - flows.size, deps.transport().socketsLeft()),
     setListening: (listener, listens) => deps.transport().setListening(listener, listens),
     // A poll that waits stands there to be answered, and an answer would send its client elsewhere.
     tellWait: (record, etaMs, ahead) =>
@@ -99,7 +99,7 @@ export function createDoorway(deps: DoorwayDeps) {
 
   /** Whoever is not in a call is served last where those in a call are expected. */
   function otherClass(record: FlowRecord, name: 'resume' | 'fresh'): WaitingClass {
-    if (record.flow.opening.listener !== 'call') return name;
+    if (record.flow.opening.listener !== 'call') return record.dialect.stockClients ? 'stock' : name;
     metrics.faults.inc({ fault: 'NOT_IN_CALL' });
     return 'pretender';
   }

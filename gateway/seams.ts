@@ -75,6 +75,8 @@ export interface Transport {
   stopListening(): void;
   /** Takes connections by this listener, or none for now: until it is said again. Answers what holds now. */
   setListening(listener: Listener, listens: boolean): boolean;
+  /** How many connections more there may be. */
+  socketsLeft(): number;
   /** Closes what is left. */
   close(): void;
 }
@@ -224,6 +226,8 @@ export type DialectStep<State> = readonly [state: State, effects: readonly Diale
 export interface Dialect<State = unknown> {
   /** A label of metrics: `native`, `sip`, … */
   readonly name: string;
+  /** Its clients are not ours: they know nothing of waiting, and give up soon. */
+  readonly stockClients?: true;
   readonly endpoint: Endpoint;
   open(opening: Opening, nowMs: number): DialectStep<State>;
   step(state: State, event: DialectEvent, nowMs: number): DialectStep<State>;

@@ -61,6 +61,8 @@ export interface Door {
   readonly listening: { call: boolean; main: boolean };
   /** Since when there has always been a handshake to do, by listener. */
   readonly batchBeganMs: { call: number; main: number };
+  /** Whoever comes by the listener for those in a call is mostly in one. */
+  callersTrusted: boolean;
   readonly room: room.WaitingRoom;
   readonly share: Share;
   readonly capacity: Capacity;
@@ -86,6 +88,7 @@ export function createDoor(policy: DoorPolicy, nowMs: number): Door {
     openMax: policy.openMax,
     listening: { call: true, main: true },
     batchBeganMs: { call: nowMs, main: nowMs },
+    callersTrusted: true,
     room: room.emptyRoom(),
     share: evenShare(policy.handshakeShare),
     capacity: believed(policy.speed, nowMs),
@@ -199,7 +202,8 @@ export function decideListening(door: Door, acceptQueue: number, nowMs: number):
   const { listening, handshakes, openMax } = door;
   const both = handshakes.call + handshakes.main;
   listening.main = listens(door, 'main', both, openMax * (1 - CALL_RESERVE), acceptQueue, nowMs);
-  listening.call = listens(door, 'call', handshakes.call, openMax, acceptQueue, nowMs);
+  const beforeCall = door.callersTrusted ? handshakes.call : both;
+  listening.call = listens(door, 'call', beforeCall, openMax, acceptQueue, nowMs);
 }
 
 function listens(

@@ -15,6 +15,8 @@ export interface Sockets {
   watch(app: TemplatedApp, listener: Listener): void;
   /** A WebSocket was closed: uWebSockets.js no longer counts it among those that connected. */
   webSocketClosed(): void;
+  /** How many connections more there may be. */
+  left(): number;
 }
 
 export interface SocketsDeps {
@@ -50,5 +52,6 @@ export function createSockets({ max, events, changed, refused }: SocketsDeps): S
   return {
     watch: (app, listener) => void app.filter((response, more) => changedBy(response, more, listener)),
     webSocketClosed: () => add(-1),
+    left: () => max - count,
   };
 }

@@ -130,6 +130,7 @@ export function createWebTransport(
       entrance.shut();
       return false;
     },
+    socketsLeft: sockets.left,
     close() {
       cancelWatch?.();
       stopListening();

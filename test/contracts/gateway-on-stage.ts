@@ -69,6 +69,7 @@ export async function startGatewayOnStage(stage: Stage, env: Readonly<Record<str
         listen: async () => ({ main: 1, call: 2 }),
         stopListening: () => undefined,
         setListening: (listener, listens) => (listening[listener] = listens),
+        socketsLeft: () => 1_000,
         close: () => undefined,
       };
     },
