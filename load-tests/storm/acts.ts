@@ -84,19 +84,29 @@ export async function ramp(stage: Stage, overMs: number): Promise<readonly Look[
   return looks;
 }
 
-/**
- * What the first set-ups of new gateways took over those of the last third of the ramp.
- *
- * @returns milliseconds per gateway.
- */
-export function coldMsOf(looks: readonly Look[], idleCores: number, gateways: number): number {
+/** What a ramp showed, when it was over and what idling takes was known. */
+export interface Ramped {
+  /** Per set-up in its last third. */
+  readonly costMicros: number;
+  /** What the first set-ups of a new gateway took over that, in milliseconds. */
+  readonly coldMs: number;
+}
+
+export function rampedAt(looks: readonly Look[], idleCores: number, gateways: number): Ramped {
   const [first, third, last] = [looks[0]!, looks[Math.floor((looks.length * 2) / 3)]!, looks.at(-1)!];
   const work = (from: Look, to: Look) =>
     (to.gateways - from.gateways) / 1_000 - idleCores * (to.atMs - from.atMs);
-  const setUps = last.setUps - third.setUps;
-  if (setUps === 0) return 0;
-  const eachMs = work(third, last) / setUps;
-  return Math.max(0, (work(first, last) - eachMs * (last.setUps - first.setUps)) / gateways);
+  const eachMs = work(third, last) / Math.max(1, last.setUps - third.setUps);
+  const coldMs = Math.max(0, (work(first, last) - eachMs * (last.setUps - first.setUps)) / gateways);
+  return { costMicros: 1_000 * eachMs, coldMs };
+}
+
+/** What the gateways take while nobody comes, of one core. */
+export async function idling(stage: Stage): Promise<number> {
+  const before = look(stage);
+  await pause(IDLE_MS);
+  const after = look(stage);
+  return (after.gateways - before.gateways) / 1_000 / (after.atMs - before.atMs);
 }
 
 export interface Loss {

@@ -6,12 +6,13 @@ import type { Ledger } from '../swarm/orders.ts';
 import {
   type Calm,
   calm,
-  coldMsOf,
   type Drain,
+  idling,
   type Loss,
   lose,
   pause,
   ramp,
+  rampedAt,
   SETTLE_MS,
   untilUp,
 } from './acts.ts';
@@ -35,7 +36,7 @@ export interface Played {
 }
 
 /** Set-ups per second while the sessions come for the first time. */
-const RAMP_PER_SECOND = 700;
+const RAMP_PER_SECOND = 900;
 /** Of all sessions, to learn the cost of one. */
 const CALM_SHARE = 0.15;
 /** Of what the gateways could set up in the time. */
@@ -104,14 +105,15 @@ export async function prepared(stage: Stage, options: Options, known: Known | un
     await pause(SETTLE_MS);
     return known;
   }
-  const fast = await calm(stage, clients, (1_000 * clients) / RAMP_PER_SECOND);
-  const coldMs = coldMsOf(looks, fast.idleCores, gateways);
-  tell(calmText('unheld', { ...fast, coldMs }));
-  const share = ((sessions * fast.costMicros) / 1_000 / drainMs + fast.idleCores) / gateways;
+  const idleCores = await idling(stage);
+  const { costMicros, coldMs } = rampedAt(looks, idleCores, gateways);
+  const share = ((sessions * costMicros) / 1_000 / drainMs + idleCores) / gateways;
   stage.holdDown(share);
   await pause(SETTLE_MS);
   const held = { ...(await calm(stage, clients, (drainMs * clients) / sessions / CALM_LOAD)), coldMs };
-  tell(`held to ${(100 * share).toFixed(2)} % of a core each; ${calmText('held', held)}`);
+  tell(
+    `${costMicros.toFixed(0)} µs per set-up in the ramp; held to ${(100 * share).toFixed(2)} % of a core each; ${calmText(held)}`,
+  );
   await pause(SETTLE_MS);
   return { calm: held, share };
 }

@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { help, optionsOf } from './options.ts';
 import { writePage } from './page.ts';
-import { perform } from './scenarios.ts';
+import { type Outcome, perform } from './scenarios.ts';
 
 const options = optionsOf(process.argv.slice(2));
 if (options === undefined || typeof options === 'string') {
@@ -13,10 +13,13 @@ if (options === undefined || typeof options === 'string') {
   process.exit(options === undefined ? 0 : 64);
 }
 try {
-  const outcome = await perform(options);
+  const write = (it: Outcome) => {
+    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(it)}\n`);
+    if (options.write) writePage(it, process.argv.slice(2));
+  };
+  const outcome = await perform(options, write);
   console.log(outcome.text);
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(outcome, undefined, 2)}\n`);
-  if (options.write) writePage(outcome, process.argv.slice(2));
+  write(outcome);
   process.exitCode = outcome.missed.length === 0 ? 0 : 1;
 } catch (error) {
   console.error(`storm: ${error instanceof Error ? error.message : error}`);

@@ -24,12 +24,13 @@ export interface Outcome {
   readonly played: readonly Played[];
 }
 
-export function perform(options: Options): Promise<Outcome> {
+/** @param partly told what there is so far, where a scenario has several parts. */
+export function perform(options: Options, partly: (outcome: Outcome) => void): Promise<Outcome> {
   switch (options.scenario) {
     case 'drain':
       return drain(options);
     case 'naive':
-      return naive(options);
+      return naive(options, partly);
     case 'abuse':
       return judgedBy(options, abused(options, stageOptions(options)));
     case 'overload':
@@ -57,20 +58,25 @@ function outcomeOf(options: Options, played: Played): Outcome {
 const variants: readonly { readonly door: Door; readonly timing: Timing; readonly title: string }[] = [
   { door: 'law', timing: 'law', title: 'the law' },
   { door: 'open', timing: 'socketIo', title: 'takes all, Socket.IO timing' },
-  { door: 'open', timing: 'fixed', title: 'takes all, each second' },
-  { door: 'open', timing: 'fullJitter', title: 'takes all, full jitter to 30 s' },
   { door: 'refuse', timing: 'fullJitter', title: '503 over a limit, full jitter to 30 s' },
+  { door: 'open', timing: 'fullJitter', title: 'takes all, full jitter to 30 s' },
+  { door: 'open', timing: 'fixed', title: 'takes all, each second' },
 ];
 const NAIVE_PATIENCE = 2;
 
-async function naive(options: Options): Promise<Outcome> {
+async function naive(options: Options, partly: (outcome: Outcome) => void): Promise<Outcome> {
   const played: Played[] = [];
   for (const { door, timing, title } of variants) {
     tell(`--- ${title}`);
     const its = { ...options, door, timing };
     const loss = { ...lossOf('half', its, NAIVE_PATIENCE), title };
     played.push(await play(its, stageOptions(its), [loss], played[0]));
+    partly(comparedOf(options, played));
   }
+  return comparedOf(options, played);
+}
+
+function comparedOf(options: Options, played: readonly Played[]): Outcome {
   const { text, pictures } = naiveTable(options, played);
   const judged = played.slice(0, 1).flatMap(({ results }) => results.flatMap(lossGoals));
   const missed = judged.filter(({ met }) => !met).map((it) => it.text);

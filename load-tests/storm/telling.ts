@@ -22,8 +22,8 @@ export function progress(what: string): (line: string) => void {
   };
 }
 
-export function calmText(how: string, { costMicros, behindMicros, idleCores, setUps, coldMs }: Calm): string {
-  return `calm, ${how}: ${costMicros.toFixed(0)} µs of the gateways per set-up, ${behindMicros.toFixed(0)} µs behind them (${setUps} set-ups); idle ${(100 * idleCores).toFixed(1)} % of a core; a new gateway takes ${coldMs.toFixed(0)} ms more`;
+export function calmText({ costMicros, behindMicros, idleCores, setUps, coldMs }: Calm): string {
+  return `calm: ${costMicros.toFixed(0)} µs of the gateways per set-up, ${behindMicros.toFixed(0)} µs behind them (${setUps} set-ups); idle ${(100 * idleCores).toFixed(1)} % of a core; a new gateway takes ${coldMs.toFixed(0)} ms more`;
 }
 
 export function verdictText({ drain, verdict }: Result): string {
