@@ -137,7 +137,8 @@ export async function gatherCrowd(options: CrowdOptions): Promise<Crowd> {
     },
     async changeDevice(session) {
       const i = sessions.indexOf(session);
-      if (i < 0) return;
+      // Whoever is changing already stays in its place until the next one takes it.
+      if (i < 0 || session.over) return;
       session.leave();
       const place = Number(session.user.slice(`${name}user-`.length));
       for (let next: LastingSession | undefined; next === undefined && !closed; ) {

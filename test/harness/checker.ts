@@ -103,6 +103,8 @@ function outOfOrder(session: string, receipts: readonly Receipt[]): Finding[] {
   const found: Finding[] = [];
   const last = new Map<string, number>();
   for (const { channel, epoch, position } of receipts) {
+    // Volatile frames have no position.
+    if (position === 0) continue;
     const key = `${channel} ${epoch}`;
     const before = last.get(key);
     if (before !== undefined && position < before) {
@@ -119,7 +121,8 @@ function twice(session: string, receipts: readonly Receipt[]): Finding[] {
   const seen = new Map<string, Receipt>();
   for (const receipt of receipts) {
     const { channel, epoch, position } = receipt;
-    for (const key of [`${channel} ${epoch} ${position}`, `frame ${keyOfReceipt(receipt)}`]) {
+    const frame = `frame ${keyOfReceipt(receipt)}`;
+    for (const key of position === 0 ? [frame] : [`${channel} ${epoch} ${position}`, frame]) {
       const first = seen.get(key);
       if (first === undefined) seen.set(key, receipt);
       else {

@@ -113,3 +113,19 @@ test('a session whose opening failed is owed nothing, and its flow is cut', asyn
   await failed;
   assert.deepEqual(recorder.history.owed, []);
 });
+
+test('whoever has left is not there any more: it is not hurt, and does not change its device twice', async (t) => {
+  const service = await scripted((_, said, socket) => {
+    if (said.type === 'hello') welcome(socket);
+  });
+  const session = sessionAt(service.url);
+  t.after(() => {
+    session.close();
+    service.close();
+  });
+  await session.open(service.url);
+  assert.equal(session.connected, true);
+  session.leave();
+  assert.equal(session.connected, false);
+  assert.equal(await session.addFlow(service.url), false);
+});

@@ -312,7 +312,7 @@ export function createLastingSession(options: LastingOptions): LastingSession {
     repeatOne: () => !ended && sends.repeatOne(),
     async addFlow(at) {
       const before = sending?.line;
-      if (before === undefined || lines.length > 1) return false;
+      if (before === undefined || ended || lines.length > 1) return false;
       const line = await flowAt(at, before.client.resumption().resume, 'add').catch(() => undefined);
       if (line === undefined || before !== sending?.line) {
         line?.client.cut();
@@ -329,6 +329,7 @@ export function createLastingSession(options: LastingOptions): LastingSession {
     },
     leave() {
       ended = true;
+      sending = undefined;
       for (const { client } of lines) client.post({ type: 'bye' });
       for (const client of abandoned) client.cut();
       if (party === undefined) return;
