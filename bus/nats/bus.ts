@@ -14,7 +14,7 @@ import { createFollowers, type Followers } from './follower.ts';
 import { createNatsJournal } from './journal.ts';
 import { createNatsLeases } from './leases.ts';
 import { createNatsLog } from './log.ts';
-import { createLogClock, heedSample } from './log-clock.ts';
+import { createLogClock, heedSample, LOG_CLOCK_ERROR_MS_MAX } from './log-clock.ts';
 import { createNatsPost } from './post.ts';
 import { createReads } from './reads.ts';
 import { createRequests } from './requests.ts';
@@ -29,6 +29,9 @@ import {
 import { openStreams } from './streams.ts';
 
 export { BusMisconfigured } from './streams.ts';
+
+/** How often the time is asked for before a slow bus is taken as it is. */
+const SAMPLES_MAX = 5;
 
 export interface NatsBusDeps {
   readonly clock: Clock;
@@ -67,6 +70,9 @@ export async function connectNatsBus(config: BusConfig, given: NatsBusDeps): Pro
     await connection.close();
     throw error;
   });
+  // The first answers may have come late, from servers that were only just there.
+  for (let n = 0; n < SAMPLES_MAX && logClock.errorMs > LOG_CLOCK_ERROR_MS_MAX; n++)
+    await streams.ask(leasesStream(config).name).catch(() => undefined);
   const following = createFollowers({ ...deps, api, connection, streams, inbox: `${inbox}.f` });
   followers = following;
   const appends = createAppends(connection, `${inbox}.a`, deps);

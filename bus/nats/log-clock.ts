@@ -16,14 +16,18 @@ import type { TimeSample } from './streams.ts';
 export interface LogClock {
   /** The server's Unix milliseconds less our monotonic ones; `undefined` before the first answer. */
   offsetMs: number | undefined;
+  /** By how much the best answer leaves it open. */
+  errorMs: number;
   /** The latest time that was given. */
   givenMs: number;
 }
 
+/** Frames are stamped and believed on the assumption that it is no further off. */
+export const LOG_CLOCK_ERROR_MS_MAX = 250;
 const BACK_MS_MAX = 1_000;
 
 export function createLogClock(): LogClock {
-  return { offsetMs: undefined, givenMs: 0 };
+  return { offsetMs: undefined, errorMs: Number.POSITIVE_INFINITY, givenMs: 0 };
 }
 
 export function heedSample(clock: LogClock, { serverMs, sentMs, receivedMs }: TimeSample): void {
@@ -31,7 +35,9 @@ export function heedSample(clock: LogClock, { serverMs, sentMs, receivedMs }: Ti
   // The server's time is cut to whole milliseconds.
   const highMs = serverMs + 1 - sentMs;
   const middleMs = (lowMs + highMs) / 2;
-  clock.offsetMs = Math.min(Math.max(clock.offsetMs ?? middleMs, lowMs), highMs);
+  const offsetMs = Math.min(Math.max(clock.offsetMs ?? middleMs, lowMs), highMs);
+  clock.offsetMs = offsetMs;
+  clock.errorMs = Math.min(clock.errorMs, Math.max(highMs - offsetMs, offsetMs - lowMs));
 }
 
 /** Unix milliseconds of the log; only after the first sample. */
