@@ -111,7 +111,7 @@ function sufferedOf(
   const medianMs = sorted[Math.floor(sorted.length / 2)] ?? 0;
   const back99 = verdict.backMs99 ?? Number.POSITIVE_INFINITY;
   // Whose optimum differs, since chance gave those lost another number, is compared in multiples of it.
-  const scale = without === undefined ? 1 : without.verdict.optimumLeftMs / verdict.optimumLeftMs;
+  const scale = without === undefined ? 1 : without.verdict.optimumMs / verdict.optimumMs;
   return {
     title,
     verdict,

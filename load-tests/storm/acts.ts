@@ -7,23 +7,27 @@ import { nowMs } from '../swarm/clock.ts';
 import type { Episode } from '../swarm/orders.ts';
 import { type Look, largestGateway, look, type Stage } from './stage.ts';
 
+/** What the gateways do when clients come back just as fast as they are served. */
 export interface Calm {
-  /** Processor time of the gateways for one who comes back, what they use anyway taken off. */
+  /** Processor time of the gateways per set-up, with everything else they do meanwhile. */
   readonly costMicros: number;
   /** The same of routers and NATS. */
   readonly behindMicros: number;
-  /** Of one core: what all gateways use while nobody comes. */
-  readonly idleCores: number;
+  /** Of the CPU allowed. */
+  readonly usedShare: number;
   readonly setUps: number;
-  /** Processor time that a gateway takes once, while it is new, over what its set-ups take later, in milliseconds. */
-  readonly coldMs: number;
+  /** What all gateways take with nobody coming, of one core. */
+  readonly idleCores: number;
 }
 
 const LOOK_MS = 250;
 const IDLE_MS = 10_000;
-/** Connections break within this time, and their end is dealt with within the other. */
-const CUT_MS = 500;
-const ENDED_MS = 2_500;
+/** The end of connections is dealt with within this. */
+const ENDED_MS = 3_000;
+/** On their way at once, per gateway. */
+const AT_ONCE = 32;
+const CALM_PART = 0.9;
+const CALM_MS_MAX = 180_000;
 /** A welcome that lasted so long ends a loss: who is lost earlier goes on with the last. */
 export const SETTLE_MS = 12_000;
 
@@ -45,28 +49,34 @@ function missing({ swarm, options }: Stage): number {
 }
 
 /**
- * So many lose their connections and come back, slowly enough that nobody waits. What their end takes is not counted:
+ * So many lose their connections and come back: the next when one of a few at once is in, so that the gateways are busy all the
+ * time and nobody is refused, gives up or comes in vain. What the end of the old connections takes is not counted:
  * a gateway that dies does not pay for it.
  */
-export async function calm(stage: Stage, clients: number, overMs: number): Promise<Omit<Calm, 'coldMs'>> {
-  const before = look(stage);
-  await pause(IDLE_MS);
-  const idle = look(stage);
-  await stage.swarm.cut(clients, CUT_MS, overMs);
+export async function calm(stage: Stage, clients: number): Promise<Calm> {
+  const idleCores = await idling(stage);
+  await stage.swarm.drop(clients);
   await pause(ENDED_MS);
-  const ended = look(stage);
-  await untilUp(stage, 2 * overMs + 60_000);
+  const before = look(stage);
+  const back = stage.swarm.inTurn(AT_ONCE * stage.gateways().length);
+  // Until the last few are on their way, when not every gateway has something to do.
+  await untilBack(stage, before.setUps + CALM_PART * clients);
   const after = look(stage);
-  const ms = after.atMs - ended.atMs;
-  const setUps = after.setUps - ended.setUps;
-  const perMs = (of: (look: Look) => number) => (of(idle) - of(before)) / (idle.atMs - before.atMs);
-  const each = (of: (look: Look) => number) => (of(after) - of(ended) - perMs(of) * ms) / setUps;
+  await back;
+  const setUps = after.setUps - before.setUps;
+  const cores = (after.gateways - before.gateways) / 1_000 / (after.atMs - before.atMs);
   return {
-    costMicros: each(({ gateways }) => gateways),
-    behindMicros: each(({ behind }) => behind),
-    idleCores: perMs(({ gateways }) => gateways) / 1_000,
+    costMicros: (after.gateways - before.gateways) / setUps,
+    behindMicros: (after.behind - before.behind) / setUps,
+    usedShare: cores / stage.allowed(),
     setUps,
+    idleCores,
   };
+}
+
+async function untilBack({ swarm }: Stage, setUps: number): Promise<void> {
+  const untilMs = performance.now() + CALM_MS_MAX;
+  while (swarm.tally().welcomed < setUps && performance.now() < untilMs) await pause(LOOK_MS / 5);
 }
 
 /** So many come for the first time, evenly. */
@@ -84,21 +94,11 @@ export async function ramp(stage: Stage, overMs: number): Promise<readonly Look[
   return looks;
 }
 
-/** What a ramp showed, when it was over and what idling takes was known. */
-export interface Ramped {
-  /** Per set-up in its last third. */
-  readonly costMicros: number;
-  /** What the first set-ups of a new gateway took over that, in milliseconds. */
-  readonly coldMs: number;
-}
-
-export function rampedAt(looks: readonly Look[], idleCores: number, gateways: number): Ramped {
-  const [first, third, last] = [looks[0]!, looks[Math.floor((looks.length * 2) / 3)]!, looks.at(-1)!];
-  const work = (from: Look, to: Look) =>
-    (to.gateways - from.gateways) / 1_000 - idleCores * (to.atMs - from.atMs);
-  const eachMs = work(third, last) / Math.max(1, last.setUps - third.setUps);
-  const coldMs = Math.max(0, (work(first, last) - eachMs * (last.setUps - first.setUps)) / gateways);
-  return { costMicros: 1_000 * eachMs, coldMs };
+/** What a set-up took of the gateways in the last third of a ramp, idling taken off. */
+export function rampCostMicros(looks: readonly Look[], idleCores: number): number {
+  const [third, last] = [looks[Math.floor((looks.length * 2) / 3)]!, looks.at(-1)!];
+  const micros = last.gateways - third.gateways - 1_000 * idleCores * (last.atMs - third.atMs);
+  return micros / Math.max(1, last.setUps - third.setUps);
 }
 
 /** What the gateways take while nobody comes, of one core. */

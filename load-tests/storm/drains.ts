@@ -12,7 +12,7 @@ import {
   lose,
   pause,
   ramp,
-  rampedAt,
+  rampCostMicros,
   SETTLE_MS,
   untilUp,
 } from './acts.ts';
@@ -39,8 +39,6 @@ export interface Played {
 const RAMP_PER_SECOND = 900;
 /** Of all sessions, to learn the cost of one. */
 const CALM_SHARE = 0.15;
-/** Of what the gateways could set up in the time. */
-const CALM_LOAD = 0.75;
 /** What a new gateway does slower than later is behind it after so many. */
 const WARM_SET_UPS = 3_000;
 const REST_MS = 3_000;
@@ -106,11 +104,11 @@ export async function prepared(stage: Stage, options: Options, known: Known | un
     return known;
   }
   const idleCores = await idling(stage);
-  const { costMicros, coldMs } = rampedAt(looks, idleCores, gateways);
+  const costMicros = rampCostMicros(looks, idleCores);
   const share = ((sessions * costMicros) / 1_000 / drainMs + idleCores) / gateways;
   stage.holdDown(share);
   await pause(SETTLE_MS);
-  const held = { ...(await calm(stage, clients, (drainMs * clients) / sessions / CALM_LOAD)), coldMs };
+  const held = await calm(stage, clients);
   tell(
     `${costMicros.toFixed(0)} µs per set-up in the ramp; held to ${(100 * share).toFixed(2)} % of a core each; ${calmText(held)}`,
   );

@@ -18,7 +18,7 @@ const IN_CALL_SHARE_MAX = 0.15;
 
 /** Of one loss. A run that was bounded by something else meets none. */
 export function lossGoals({ drain, verdict }: Result): readonly Judged[] {
-  const optimumMs = verdict.optimumColdMs ?? verdict.optimumLeftMs;
+  const { optimumMs } = verdict;
   const { title } = drain.loss;
   const back = verdict.backMs99 === undefined ? undefined : verdict.backMs99 / optimumMs;
   const callMs = IN_CALL_SHARE_MAX * (verdict.backMsAll ?? optimumMs);

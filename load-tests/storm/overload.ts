@@ -31,7 +31,7 @@ export async function overloaded(options: Options, stageOptions: StageOptions): 
   const stage = await startStage({ ...stageOptions, pairs: Math.max(20, stageOptions.pairs) });
   try {
     const { calm } = await prepared(stage, options, undefined);
-    const capacity = (1e6 * (stage.allowed() - calm.idleCores)) / calm.costMicros;
+    const capacity = (1e6 * stage.allowed()) / calm.costMicros;
     await stage.swarm.ledger();
     await pause(CALM_MS);
     const before = quantilesOf((await stage.swarm.ledger()).tookMs);

@@ -26,8 +26,8 @@ Written by \`npm run storm -- --write\`: gateways of a real fleet are killed, an
 
 Gateways are held down by a CPU quota of a control group, so that the drain is much longer than the patience of
 clients: there naive servers collapse. The clients run the SDK's own reconnect core over a TLS of their own, a full handshake each
-time. The **optimum** is all necessary work over all CPU allowed: those lost, times what one who comes back took of the gateways
-in calm, earlier in the same run; off the CPU goes what the gateways take with nobody coming. × are multiples of it. A run in
+time. The **optimum** is all necessary work over all CPU allowed: those lost, times what one who came back took of the gateways
+in calm, earlier in the same run and held down as much, when the next client came as one was in. × are multiples of it. A run in
 which the swarm or the machine was the bound does not count and says so. The simulation has the same numbers: clients, gateways, cost
 and quota.
 `;

@@ -41,8 +41,8 @@ export function playedSection(options: Options, played: Played): Section {
 function scene({ sessions, gateways, tls }: Options, { calm, share }: Played): string {
   return [
     `${sessions} sessions over ${tls ? 'TLS 1.3' : 'plain TCP'} on ${gateways} gateways, each held to ${(100 * share).toFixed(2)} % of a core; two routers, one nats-server.`,
-    `In calm, held down: ${calm.costMicros.toFixed(0)} µs of a gateway for one who comes back, ${calm.behindMicros.toFixed(0)} µs of routers and NATS (${calm.setUps} set-ups);`,
-    `all gateways together take ${(100 * calm.idleCores).toFixed(1)} % of a core with nobody coming, and a new one ${calm.coldMs.toFixed(0)} ms more than an old one until its code is compiled.`,
+    `In calm, held down, when clients come back just as fast as they are served: ${calm.costMicros.toFixed(0)} µs of the gateways per set-up with all else they do meanwhile, ${calm.behindMicros.toFixed(0)} µs of routers and NATS (${calm.setUps} set-ups, ${(100 * calm.usedShare).toFixed(0)} % of the CPU allowed used).`,
+    `With nobody coming all gateways together take ${(100 * calm.idleCores).toFixed(1)} % of a core.`,
   ].join('\n');
 }
 
@@ -64,7 +64,7 @@ function lossTable(results: readonly Result[], simulations: readonly Figures[]):
 }
 
 function measured({ drain, verdict }: Result): readonly string[] {
-  const optimumMs = verdict.optimumColdMs ?? verdict.optimumLeftMs;
+  const { optimumMs } = verdict;
   return [
     drain.loss.title,
     String(verdict.lost),
@@ -92,9 +92,8 @@ function notes({ results, ledger }: Played): string {
     const swarm = `the swarm ${verdict.swarmCores.toFixed(2)} cores, at worst ${verdict.swarmLateMs.toFixed(0)} ms late`;
     const memory = `the largest gateway went from ${(drain.bytesBefore / 1e6).toFixed(0)} to ${(drain.bytesMax / 1e6).toFixed(0)} MB`;
     const told = `told before: ${drain.spreadTold.gatewayMs} and ${drain.spreadTold.fleetMs} ms`;
-    const optimum = `over all they may use the optimum is ${seconds(verdict.optimumMs)}, over what idling leaves ${seconds(verdict.optimumLeftMs)}`;
     const bounded = verdict.bounded === undefined ? '' : `; **does not count**: ${verdict.bounded}`;
-    return `- ${drain.loss.title}: ${optimum}; ${used}; ${swarm}; machine idle ${verdict.machineIdleCores.toFixed(2)} cores; ${memory}; ${told}; ${drain.episode.openTimeouts} time-outs once open, ${drain.episode.handshakeTimeouts} before; ${drain.episode.elsewhere} more were shed and came elsewhere${bounded}.`;
+    return `- ${drain.loss.title}: ${used}; ${swarm}; machine idle ${verdict.machineIdleCores.toFixed(2)} cores; ${memory}; ${told}; ${drain.episode.openTimeouts} time-outs once open, ${drain.episode.handshakeTimeouts} before; ${drain.episode.elsewhere} more were shed and came elsewhere${bounded}.`;
   });
   const { sent, acknowledged, lost, doubled, disordered, gaps } = ledger;
   const median =
@@ -115,7 +114,7 @@ function picture(options: Options, { drain, verdict }: Result, simulation: Figur
     { title: 'measured', curves: curvesOf(drain.episode, drain.returnedMs) },
     { title: 'simulated', curves: shifted(simulation.curves, drain.returnedMs) },
   ];
-  const optimumMs = verdict.optimumColdMs ?? verdict.optimumLeftMs;
+  const { optimumMs } = verdict;
   const title = `${loss.title}: ${verdict.lost} clients, TLS, real processes`;
   const untilMs = 1.5 * Math.max(optimumMs, verdict.backMs99 ?? 0);
   const svg = plotted(lines, { title, clients: verdict.lost, optimumMs, untilMs });
@@ -144,7 +143,7 @@ function shifted({ attempts, setUps, away }: Curves, fromMs: number): Curves {
 export function naiveTable(options: Options, played: readonly Played[]): Omit<Section, 'judged'> {
   const results = played.flatMap((one) => one.results);
   const first = results[0]!;
-  const optimumMs = first.verdict.optimumLeftMs;
+  const optimumMs = first.verdict.optimumMs;
   const head = [
     '',
     '99 % back',

@@ -8,7 +8,6 @@ import { law } from '#simulation/policies.ts';
 import type { Scenario } from '#simulation/scenario.ts';
 import { simulated } from '#simulation/world.ts';
 import type { Calm, Drain } from './acts.ts';
-import { idleCoresOf } from './verdict.ts';
 
 const REFUSAL_MICROS = 3;
 
@@ -16,12 +15,12 @@ export function simulatedDrain(drain: Drain, calm: Calm, tls: boolean, seed: num
   return simulated(scenarioOf(drain, calm, tls), law, seed);
 }
 
-function scenarioOf(drain: Drain, { costMicros, idleCores }: Calm, tls: boolean): Scenario {
+function scenarioOf(drain: Drain, { costMicros }: Calm, tls: boolean): Scenario {
   const { loss, sessions, gatewaysLeft, allowedCores, episode, returnedMs } = drain;
   const transport = tls ? 'tls' : 'plain';
   const its = costs(transport, 'sealed', REFUSAL_MICROS);
   const gateways = loss.replaced ? gatewaysLeft : gatewaysLeft + loss.killed;
-  const share = (allowedCores - idleCoresOf(drain, idleCores)) / gatewaysLeft;
+  const share = allowedCores / gatewaysLeft;
   const slowness = costMicros / 1_000 / (its.handshakeMs + its.setUpMs) / share;
   const inCall = episode.inCall.filter((is) => is === 1).length;
   return {

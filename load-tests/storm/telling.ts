@@ -22,20 +22,16 @@ export function progress(what: string): (line: string) => void {
   };
 }
 
-export function calmText({ costMicros, behindMicros, idleCores, setUps, coldMs }: Calm): string {
-  return `calm: ${costMicros.toFixed(0)} µs of the gateways per set-up, ${behindMicros.toFixed(0)} µs behind them (${setUps} set-ups); idle ${(100 * idleCores).toFixed(1)} % of a core; a new gateway takes ${coldMs.toFixed(0)} ms more`;
+export function calmText({ costMicros, behindMicros, idleCores, setUps, usedShare }: Calm): string {
+  return `calm: ${costMicros.toFixed(0)} µs of the gateways per set-up, ${behindMicros.toFixed(0)} µs behind them (${setUps} set-ups, ${(100 * usedShare).toFixed(0)} % of the CPU allowed used); idle ${(100 * idleCores).toFixed(1)} % of a core`;
 }
 
 export function verdictText({ drain, verdict }: Result): string {
   const { episode, spreadTold } = drain;
   const times = (ms: number | undefined) =>
-    ms === undefined ? 'never' : `${(ms / verdict.optimumLeftMs).toFixed(3)} × (${seconds(ms)})`;
-  const cold =
-    verdict.optimumColdMs === undefined
-      ? ''
-      : `; with what new gateways take ${seconds(verdict.optimumColdMs)}`;
+    ms === undefined ? 'never' : `${(ms / verdict.optimumMs).toFixed(3)} × (${seconds(ms)})`;
   return [
-    `${drain.loss.title}: ${verdict.lost} lost, optimum ${seconds(verdict.optimumLeftMs)} (${seconds(verdict.optimumMs)} if idling took nothing${cold})`,
+    `${drain.loss.title}: ${verdict.lost} lost, optimum ${seconds(verdict.optimumMs)}`,
     `  99 % back ${times(verdict.backMs99)}, all back ${times(verdict.backMsAll)}, ${(100 * verdict.backShare).toFixed(2)} % back; ${verdict.attempts.toFixed(2)} attempts`,
     `  ${verdict.inCall} in a call: 99 % ${seconds(verdict.inCallMs99)}, all ${seconds(verdict.inCallMsAll)}`,
     `  gateways used ${(100 * verdict.usedShare).toFixed(0)} % of what they may, ${verdict.costMicros.toFixed(0)} µs per set-up; swarm ${verdict.swarmCores.toFixed(2)} cores, ${verdict.swarmLateMs.toFixed(0)} ms late at worst; machine idle ${verdict.machineIdleCores.toFixed(2)} cores${verdict.bounded === undefined ? '' : `; DOES NOT COUNT: ${verdict.bounded}`}`,

@@ -4,7 +4,7 @@ import type { Calm, Drain, Sample } from './acts.ts';
 import { lossGoals } from './goals.ts';
 import { verdictOf } from './verdict.ts';
 
-const calm: Calm = { costMicros: 1_000, behindMicros: 100, idleCores: 0.2, setUps: 1_000, coldMs: 500 };
+const calm: Calm = { costMicros: 2_000, behindMicros: 100, idleCores: 0.2, setUps: 1_000, usedShare: 1 };
 
 /** 1,000 clients, of whom number n is back after n milliseconds; two gateways of a tenth of a core are left. */
 function drained(changes: Partial<Drain> = {}, sample: Partial<Sample> = {}): Drain {
@@ -28,12 +28,9 @@ function drained(changes: Partial<Drain> = {}, sample: Partial<Sample> = {}): Dr
   };
 }
 
-test('the optimum is those lost times their cost over the CPU allowed, less what idling takes of it', () => {
+test('the optimum is those lost times their cost in calm over the CPU allowed', () => {
   const verdict = verdictOf(drained(), calm);
-  assert.equal(verdict.optimumMs, 1_000 / 0.2);
-  // Two of four gateways take half of what four take with nobody coming.
-  assert.equal(verdict.optimumLeftMs, 1_000 / (0.2 - 0.1));
-  assert.equal(verdict.optimumColdMs, undefined);
+  assert.equal(verdict.optimumMs, 2_000 / 0.2);
   assert.equal(verdict.backMs99, 9_900);
   assert.equal(verdict.backMsAll, 10_000);
   assert.equal(verdict.inCallMsAll, 100);
@@ -41,12 +38,11 @@ test('the optimum is those lost times their cost over the CPU allowed, less what
   assert(lossGoals({ drain: drained(), verdict, calm }).every(({ met }) => met));
 });
 
-test('times count from when a fleet that was lost as a whole is there again, and new gateways have to begin', () => {
+test('times count from when a fleet that was lost as a whole is there again', () => {
   const loss = { name: 'all', title: 'all', killed: 2, replaced: true, msMax: 60_000 };
   const verdict = verdictOf(drained({ loss, returnedMs: 1_000, allowedCores: 0.4 }), calm);
   assert.equal(verdict.backMs99, 8_900);
-  assert.equal(verdict.optimumLeftMs, 1_000 / (0.4 - 0.2));
-  assert.equal(verdict.optimumColdMs, (1_000 + 2 * 500) / (0.4 - 0.2));
+  assert.equal(verdict.optimumMs, 2_000 / 0.4);
 });
 
 test('who is not back has no time, and the goal is missed', () => {

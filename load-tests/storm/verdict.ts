@@ -1,9 +1,8 @@
 /**
  * Verdict: what a drain comes to, in multiples of the optimum, and whether the run counts.
  *
- * The optimum is all necessary work over all CPU allowed: those lost, times what one who comes back took in calm, earlier in
- * the same run. What gateways use with nobody coming, to hold the sessions they have, is not theirs to give; so beside
- * the optimum over all they may use stands the one over what that leaves.
+ * The optimum is all necessary work over all CPU allowed: those lost, times what one who came back took of the gateways in
+ * calm, earlier in the same run, when clients came just as fast as they were served.
  *
  * Pure.
  */
@@ -13,10 +12,6 @@ import type { Calm, Drain } from './acts.ts';
 export interface Verdict {
   readonly lost: number;
   readonly optimumMs: number;
-  /** Over what is left of the CPU allowed. */
-  readonly optimumLeftMs: number;
-  /** The same where gateways are new: what being new takes is necessary work as well. */
-  readonly optimumColdMs: number | undefined;
   /** From when the fleet was there; `undefined`: it never came to it. */
   readonly backMs99: number | undefined;
   readonly backMsAll: number | undefined;
@@ -27,7 +22,7 @@ export interface Verdict {
   readonly inCallMsAll: number | undefined;
   /** Of the CPU allowed, until 99 % were back. */
   readonly usedShare: number;
-  /** What the gateways took per set-up in the drain, idling taken off. */
+  /** What the gateways took per set-up in the drain, with everything else they did meanwhile. */
   readonly costMicros: number;
   /** Seen of the swarm and the machine until then. */
   readonly swarmCores: number;
@@ -44,11 +39,10 @@ const IDLE_CORES_MIN = 0.05;
 /** A gateway that used all it may was the one that was waited for. */
 const USED_UP = 0.93;
 
-export function verdictOf(drain: Drain, { costMicros, idleCores, coldMs }: Calm): Verdict {
-  const { episode, allowedCores, returnedMs, gatewaysLeft } = drain;
+export function verdictOf(drain: Drain, { costMicros }: Calm): Verdict {
+  const { episode, allowedCores, returnedMs } = drain;
   const lost = episode.backMs.length;
   const workMs = (lost * costMicros) / 1_000;
-  const leftCores = allowedCores - idleCoresOf(drain, idleCores);
   const sorted = episode.backMs.map((ms) => ms - returnedMs).sort();
   const inCall = episode.backMs
     .filter((_, i) => episode.inCall[i] === 1)
@@ -64,8 +58,6 @@ export function verdictOf(drain: Drain, { costMicros, idleCores, coldMs }: Calm)
   return {
     lost,
     optimumMs: workMs / allowedCores,
-    optimumLeftMs: workMs / leftCores,
-    optimumColdMs: drain.loss.replaced ? (workMs + coldMs * gatewaysLeft) / leftCores : undefined,
     backMs99,
     backMsAll: at(sorted, 1),
     backShare: lost === 0 ? 1 : sorted.filter(Number.isFinite).length / lost,
@@ -74,7 +66,7 @@ export function verdictOf(drain: Drain, { costMicros, idleCores, coldMs }: Calm)
     inCallMs99: at(inCall, 0.99),
     inCallMsAll: at(inCall, 1),
     usedShare,
-    costMicros: takenPerSetUp(drain, idleCoresOf(drain, idleCores)),
+    costMicros: takenPerSetUp(drain),
     swarmCores: mean(({ swarmCores }) => swarmCores),
     swarmLateMs: Math.max(0, ...during.map(({ swarmLateMs }) => swarmLateMs)),
     machineIdleCores: mean(({ machineIdleCores }) => machineIdleCores),
@@ -86,12 +78,12 @@ export function verdictOf(drain: Drain, { costMicros, idleCores, coldMs }: Calm)
   };
 }
 
-function takenPerSetUp({ samples, returnedMs, episode }: Drain, idleCores: number): number {
+function takenPerSetUp({ samples, returnedMs, episode }: Drain): number {
   let beforeMs = returnedMs;
   let micros = 0;
   for (const { atMs, gatewayCores } of samples) {
     if (atMs <= returnedMs) continue;
-    micros += (gatewayCores - idleCores) * (atMs - beforeMs) * 1_000;
+    micros += gatewayCores * (atMs - beforeMs) * 1_000;
     beforeMs = atMs;
   }
   return (
@@ -101,12 +93,6 @@ function takenPerSetUp({ samples, returnedMs, episode }: Drain, idleCores: numbe
       episode.setUp.reduce((sum, count) => sum + count, 0),
     )
   );
-}
-
-/** What the gateways that are left take with nobody coming. */
-export function idleCoresOf({ loss, gatewaysLeft, allowedCores }: Drain, idleCores: number): number {
-  const before = loss.replaced ? gatewaysLeft : gatewaysLeft + loss.killed;
-  return Math.min((idleCores * gatewaysLeft) / before, 0.9 * allowedCores);
 }
 
 function boundedBy(during: Drain['samples'], usedShare: number, idleCores: number): string | undefined {

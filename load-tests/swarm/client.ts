@@ -98,6 +98,21 @@ export class Client implements LineOwner, Timed {
     this.#lose(backMs, false);
   }
 
+  /** Its network breaks, and it stays away. */
+  drop(): void {
+    if (!this.up || this.#line === undefined) return;
+    this.#line.cut();
+    this.#gone();
+    this.up = false;
+    this.step = -1;
+    this.#around.record.lose(this.index, false, this.#around.nowMs());
+  }
+
+  /** Comes back at once after it was dropped. */
+  comeBack(): void {
+    this.#next(this.#pace!.apply({ kind: 'lost', inCall: false, withinMs: 0 }, this.#around.nowMs()));
+  }
+
   send(message: object): void {
     this.#line?.send(JSON.stringify(message));
   }

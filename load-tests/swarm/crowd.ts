@@ -87,9 +87,37 @@ export function createCrowd(options: CrowdOptions): Crowd {
     return evenly(up.slice(0, howMany), overMs, (client) => client.cut(backMs));
   }
 
-  /** One client that comes, stays and leaves; told when it is in. */
+  let dropped: Client[] = [];
+
+  function drop(howMany: number): void {
+    dropped = clients.filter((client) => client.up && client.index >= 2 * pairs).slice(0, howMany);
+    for (const client of dropped) client.drop();
+  }
+
+  function inTurn(atOnce: number): Promise<void> {
+    const waiting = dropped;
+    dropped = [];
+    let left = waiting.length;
+    return new Promise((resolve) => {
+      if (left === 0) return resolve();
+      const next = () => {
+        const client = waiting.pop();
+        if (client === undefined) return;
+        visits.set(client, () => {
+          visits.delete(client);
+          if (--left === 0) resolve();
+          next();
+        });
+        client.comeBack();
+      };
+      for (let i = 0; i < atOnce; i++) next();
+    });
+  }
+
+  /** Told when a client is in. */
   const visits = new Map<Client, () => void>();
 
+  /** One client comes, stays and leaves. */
   function visit(client: Client, stayMs: number, giveUpMs: number, over: (client: Client) => void): void {
     const end = (gaveUp: boolean) => {
       visits.delete(client);
@@ -144,6 +172,12 @@ export function createCrowd(options: CrowdOptions): Crowd {
           return record.episode();
         case 'cut':
           await cut(order);
+          return undefined;
+        case 'drop':
+          drop(order.clients);
+          return undefined;
+        case 'inTurn':
+          await inTurn(order.atOnce);
           return undefined;
         case 'churn':
           await churn(order);

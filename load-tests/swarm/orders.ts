@@ -43,6 +43,10 @@ export type Order =
   | { readonly order: 'episode' }
   /** The connections of so many clients that are up break, evenly over a time; they come back over another. */
   | { readonly order: 'cut'; readonly clients: number; readonly overMs: number; readonly backMs: number }
+  /** The connections of so many clients that are up break, and they stay away until `inTurn`. */
+  | { readonly order: 'drop'; readonly clients: number }
+  /** Those that were dropped come back: the next when one of so many at once is in. */
+  | { readonly order: 'inTurn'; readonly atOnce: number }
   /**
    * Clients come for the first time, so many a second, stay for a while once they are in, and leave; who is not in after a
    * while gives up for good. In the end all that are left leave as they are in or give up.

@@ -46,6 +46,8 @@ export interface Swarm {
   places(places: readonly GatewayPlaces[]): Promise<void>;
   ramp(overMs: number): Promise<void>;
   cut(clients: number, overMs: number, backMs: number): Promise<void>;
+  drop(clients: number): Promise<void>;
+  inTurn(atOnce: number): Promise<void>;
   churn(perSecond: number, forMs: number, stayMs: number, giveUpMs: number): Promise<void>;
   /** @returns the moment, on the machine's clock. */
   mark(): Promise<number>;
@@ -86,6 +88,12 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
       await Promise.all(
         members.map((member, n) => member.do({ order: 'cut', clients: share(n, clients), overMs, backMs })),
       );
+    },
+    async drop(clients) {
+      await Promise.all(members.map((member, n) => member.do({ order: 'drop', clients: share(n, clients) })));
+    },
+    async inTurn(atOnce) {
+      await Promise.all(members.map((member, n) => member.do({ order: 'inTurn', atOnce: share(n, atOnce) })));
     },
     churn: (perSecond, forMs, stayMs, giveUpMs) =>
       all({ order: 'churn', perSecond: perSecond / processes, forMs, stayMs, giveUpMs }),
