@@ -11,6 +11,11 @@ export interface BusMetrics {
   readonly appendsUndecided: Counter;
   readonly followRestarts: Counter<'reason'>;
   readonly foreign: Counter;
+  readonly streamBytes: Gauge<'stream'>;
+  readonly streamBytesMax: Gauge<'stream'>;
+  readonly streamMessages: Gauge<'stream'>;
+  readonly streamReplicas: Gauge<'stream'>;
+  readonly streamReplicasConfigured: Gauge<'stream'>;
 }
 
 export function createBusMetrics(registers: Registry[]): BusMetrics {
@@ -43,6 +48,44 @@ export function createBusMetrics(registers: Registry[]): BusMetrics {
     foreign: new Counter({
       name: 'bus_foreign_messages_total',
       help: 'Messages in the log’s streams under a subject that names no channel; they are left out.',
+      registers,
+    }),
+    ...streamGauges(registers),
+  };
+}
+
+/** Of the streams that this deployment has, at the last look of this process, at most ten seconds ago. Of all processes take the newest, not the sum. */
+function streamGauges(registers: Registry[]) {
+  const asked = 'as its leader said when it was asked last, every ten seconds';
+  return {
+    streamBytes: new Gauge({
+      name: 'bus_stream_bytes',
+      help: `Bytes in a stream of the bus, ${asked}.`,
+      labelNames: ['stream'] as const,
+      registers,
+    }),
+    streamBytesMax: new Gauge({
+      name: 'bus_stream_bytes_max',
+      help: 'Bytes that a stream may hold; past it the log takes nothing more. Streams without a bound have none.',
+      labelNames: ['stream'] as const,
+      registers,
+    }),
+    streamMessages: new Gauge({
+      name: 'bus_stream_messages',
+      help: `Messages in a stream of the bus, ${asked}.`,
+      labelNames: ['stream'] as const,
+      registers,
+    }),
+    streamReplicas: new Gauge({
+      name: 'bus_stream_replicas',
+      help: `Copies of a stream that are there and not behind, its leader among them, ${asked}.`,
+      labelNames: ['stream'] as const,
+      registers,
+    }),
+    streamReplicasConfigured: new Gauge({
+      name: 'bus_stream_replicas_configured',
+      help: 'Copies that a stream should have.',
+      labelNames: ['stream'] as const,
       registers,
     }),
   };

@@ -11,6 +11,7 @@ import type { ApiError, StreamInfo } from '@nats-io/jetstream';
 import type { Clock } from '#runtime/clock.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Random } from '#runtime/random.ts';
+import type { BusMetrics } from '../metrics.ts';
 import { BusUnavailable } from '../seams.ts';
 import { apiCodes, type JetStreamApi } from './api.ts';
 import type { Connection } from './connection.ts';
@@ -53,6 +54,7 @@ export interface StreamsDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly metrics: BusMetrics;
   /** Told whenever a stream's epoch is not what it was. */
   epochChanged(stream: string): void;
   sampled(sample: TimeSample): void;
@@ -155,6 +157,7 @@ async function infoOf(state: State, stream: string): Promise<StreamInfo | undefi
   const serverMs = Date.parse(outcome.answer.ts ?? '');
   if (Number.isFinite(serverMs)) state.sampled({ serverMs, sentMs, receivedMs });
   note(state, stream, outcome.answer);
+  measure(state.metrics, stream, outcome.answer);
   return outcome.answer;
 }
 
@@ -165,6 +168,15 @@ function note(state: State, stream: string, info: StreamInfo): void {
   if (before === undefined || before === epoch) return;
   state.log.warn({ event: 'bus.stream.anew', stream }, 'a stream of the bus is another one now');
   state.epochChanged(stream);
+}
+
+function measure(metrics: BusMetrics, stream: string, { config, state, cluster }: StreamInfo): void {
+  metrics.streamBytes.set({ stream }, state.bytes);
+  metrics.streamMessages.set({ stream }, state.messages);
+  if (config.max_bytes > 0) metrics.streamBytesMax.set({ stream }, config.max_bytes);
+  metrics.streamReplicasConfigured.set({ stream }, config.num_replicas);
+  const current = cluster?.replicas?.filter((replica) => replica.current && replica.offline !== true) ?? [];
+  metrics.streamReplicas.set({ stream }, 1 + current.length);
 }
 
 function askOnce(state: State, stream: string): Promise<StreamState> {
