@@ -12,6 +12,7 @@ import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { type Browser, chromium } from 'playwright-core';
 import { type Observed, underLoad } from '#test/observation/load.ts';
+import type { ResultSeries } from '#test/observation/prometheus-server.ts';
 import { interpolated } from '#test/observation/variables.ts';
 import { chromiumPath } from './chromium.ts';
 import type { Board } from './dashboards/board.ts';
@@ -21,7 +22,7 @@ import { run } from './wheel.ts';
 
 interface Series {
   readonly name: string;
-  readonly points: readonly (readonly [number, number])[];
+  readonly points: readonly (readonly [number, number | null])[];
 }
 
 /** What the page draws: the board as Grafana gets it, and what Prometheus answered by the id of the panel. */
@@ -71,12 +72,19 @@ async function pictureOf(board: Board, { prometheus, fromS, toS }: Observed): Pr
     }[]) {
       for (const { labels, points } of await prometheus.range(expand(expr), fromS, toS, stepS)) {
         const name = legendFormat.replace(/\{\{(\w+)\}\}/g, (_, label: string) => labels[label] ?? '');
-        series.push({ name, points });
+        series.push({ name, points: withHoles(points, fromS, toS) });
       }
     }
     answers[panel.id ?? 0] = series;
   }
   return { name: board.name, dashboard, answers, fromS, toS, caption };
+}
+
+/** Where Prometheus has nothing there is a hole, not a line across. */
+function withHoles(points: ResultSeries['points'], fromS: number, toS: number): Series['points'] {
+  const step = (atS: number) => Math.round((atS - fromS) / stepS);
+  const values = new Map(points.map(([atS, value]) => [step(atS), value]));
+  return Array.from({ length: step(toS) + 1 }, (_, i) => [fromS + i * stepS, values.get(i) ?? null] as const);
 }
 
 async function draw(pictures: readonly Picture[]): Promise<void> {

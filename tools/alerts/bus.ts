@@ -76,6 +76,55 @@ export const busAlerts: AlertGroup = {
       },
     },
     {
+      name: 'SnowshedLogFilling',
+      severity: 'warning',
+      holds: '5m',
+      value: 'max by (namespace, stream) (bus_stream_bytes / bus_stream_bytes_max)',
+      condition: '> 0.8',
+      summary: 'The log is nearly full.',
+      description:
+        'Stream {{ $labels.stream }} in {{ $labels.namespace }} holds {{ $value | humanizePercentage }} of what it may. Full, it refuses frames.',
+      fires: {
+        atMinutes: 8,
+        series: {
+          'bus_stream_bytes{pod="r1", stream="log-0"}': '850x10',
+          'bus_stream_bytes_max{pod="r1", stream="log-0"}': '1000x10',
+        },
+      },
+      silent: {
+        atMinutes: 8,
+        series: {
+          'bus_stream_bytes{pod="r1", stream="log-0"}': '700x10',
+          'bus_stream_bytes_max{pod="r1", stream="log-0"}': '1000x10',
+          'bus_stream_bytes{pod="r1", stream="unbound"}': '999999x10',
+        },
+      },
+    },
+    {
+      name: 'SnowshedCopiesMissing',
+      severity: 'warning',
+      holds: '2m',
+      value: 'min by (namespace, stream) (bus_stream_replicas / bus_stream_replicas_configured)',
+      condition: '< 1',
+      summary: 'A stream has too few copies.',
+      description:
+        'Of stream {{ $labels.stream }} in {{ $labels.namespace }} only {{ $value | humanizePercentage }} of the copies are there and not behind. The loss of another node may stop it.',
+      fires: {
+        atMinutes: 5,
+        series: {
+          'bus_stream_replicas{pod="r1", stream="log-0"}': '2x8',
+          'bus_stream_replicas_configured{pod="r1", stream="log-0"}': '3x8',
+        },
+      },
+      silent: {
+        atMinutes: 5,
+        series: {
+          'bus_stream_replicas{pod="r1", stream="log-0"}': '3 2 3x6',
+          'bus_stream_replicas_configured{pod="r1", stream="log-0"}': '3x8',
+        },
+      },
+    },
+    {
       name: 'SnowshedAppendSlow',
       severity: 'warning',
       holds: '5m',

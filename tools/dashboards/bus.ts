@@ -58,6 +58,39 @@ const appends: readonly Panel[] = [
   },
 ];
 
+const stream = 'max by (stream)';
+const streams: readonly Panel[] = [
+  {
+    draws: 'lines',
+    title: 'Fill of the log',
+    description:
+      'Bytes in each stream of the log against its bound. Past it frames are refused as LOG_FULL; nothing is evicted.',
+    unit: 'percentunit',
+    queries: [query(`${stream} (${of('bus_stream_bytes')} / ${of('bus_stream_bytes_max')})`, '{{stream}}')],
+    limits: { warn: 0.7, bad: 0.9 },
+    max: 1,
+  },
+  {
+    draws: 'areas',
+    title: 'Messages in the streams',
+    description:
+      'Frames alive in the log, by stream; leases, settings and the journal of revocations beside them.',
+    unit: 'short',
+    queries: [query(`${stream} (${of('bus_stream_messages')})`, '{{stream}}')],
+  },
+  {
+    draws: 'lines',
+    title: 'Copies of the streams',
+    description:
+      'Copies that are there and not behind, by stream, and the smallest number that is configured.',
+    unit: 'short',
+    queries: [
+      query(`min by (stream) (${of('bus_stream_replicas')})`, '{{stream}}'),
+      query(`min(${of('bus_stream_replicas_configured')})`, 'configured'),
+    ],
+  },
+];
+
 const following: readonly Panel[] = [
   {
     draws: 'lines',
@@ -107,11 +140,12 @@ export const busBoard: Board = {
   name: 'snowshed-bus',
   title: 'Snowshed / Bus',
   description:
-    'NATS as gateways and routers see it. The servers themselves are on the boards that NATS gives for its exporter.',
+    'NATS as gateways and routers see it. The servers themselves are on the boards that come with their exporter.',
   anchor: 'bus_connected',
   rows: [
     { title: 'Connection', panels: connection },
     { title: 'Into the log', panels: appends },
     { title: 'Out of the log', panels: following },
+    { title: 'Streams', panels: streams },
   ],
 };
