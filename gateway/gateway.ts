@@ -287,12 +287,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   function moment(): Moment {
+    const monotonicMs = clock.monotonicMs();
     return {
       nowMs: clock.nowMs(),
-      monotonicMs: clock.monotonicMs(),
+      monotonicMs,
       logMs: bus.log.nowMs(),
       busUp: bus.post.connected,
-      unreadMs: unreadMs(hearing, clock.monotonicMs()),
+      unreadMs: unreadMs(hearing, monotonicMs),
     };
   }
 

@@ -85,7 +85,7 @@ function ofService(service: Service, harm: (scene: Scene, one: ServiceProcess) =
   };
 }
 
-/** One more, started again where it gives up, as whoever runs the service does: it may find no bus yet. */
+/** One more; where it has to wait for the bus longer than the harness does, another in its place. */
 async function another(scene: Scene, service: Service, attempts = 5): Promise<void> {
   const { fleet } = scene;
   try {
