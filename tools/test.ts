@@ -3,7 +3,7 @@
  * machine to itself (`test/e2e`, `test/chaos`, `test/abuse`), with one summary at the end.
  *
  * `node tools/test.ts [--units] [PREFIX…]`: all, the units beside the code alone, or the files whose
- * path begins so. What builds large programs of others (`test/cluster`, `test/load`) runs only when named. It fetches nats-server first and asks for a Chromium where one is going to be needed.
+ * path begins so. What builds large programs of others (`test/cluster`, `test/load`) runs only when named. It fetches nats-server first, and Prometheus and a Chromium are there before what needs them begins.
  */
 
 import { globSync } from 'node:fs';
@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { seed } from '#test/setup.ts';
 import { chromiumPath } from './chromium.ts';
 import { natsServerPath } from './nats-server.ts';
+import { prometheusPaths } from './prometheus.ts';
 
 interface Stage {
   readonly files: readonly string[];
@@ -40,6 +41,7 @@ try {
   if (files.length === 0) throw new Error('no test file matches');
   natsServerPath();
   if (alone.length > 0) chromiumPath();
+  if (files.some((file) => file.startsWith('test/observation/'))) prometheusPaths();
 } catch (error) {
   console.error(`tools/test: ${error instanceof Error ? error.message : error}`);
   process.exit(1);
