@@ -154,7 +154,7 @@ const monitoringValues: Shape = {
   ...{ labels: texts, interval: duration, timeout: duration },
   podMonitor: closed({ enabled: flag }),
   serviceMonitor: closed({ enabled: flag }),
-  prometheusRule: closed({ enabled: flag }),
+  prometheusRule: closed({ enabled: flag, runbooks: text }),
   dashboards: closed({
     ...{ enabled: flag, label: someText, labelValue: text, folderAnnotation: someText, folder: text },
   }),

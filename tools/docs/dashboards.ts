@@ -30,7 +30,7 @@ const alertIntro = `
 ## Alerts
 
 \`critical\`: calls fail now, wake somebody. \`warning\`: look at it today. The annotation \`runbook_url\` is the path of the runbook in this
-repository.
+repository; with the chart's value \`monitoring.prometheusRule.runbooks\` it becomes an address.
 `;
 
 export function dashboardsPage(): string {
