@@ -2,12 +2,11 @@
  * Abuse: crowds that do not behave, while half of the gateways are lost; what those who behave wait longer for it.
  */
 
-import type { SwarmOptions } from '../swarm/swarm.ts';
 import { type Drain, type Loss, lose, pause, SETTLE_MS } from './acts.ts';
 import { lossOf, prepared, restored } from './drains.ts';
 import type { Judged } from './goals.ts';
 import type { Options } from './options.ts';
-import { type Stage, type StageOptions, startStage } from './stage.ts';
+import { type Guests, type Stage, type StageOptions, startStage } from './stage.ts';
 import { progress, seconds, tell } from './telling.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
 
@@ -15,7 +14,9 @@ export interface Abuse {
   readonly title: string;
   /** As a part of the sessions that behave. */
   readonly share: number;
-  readonly crowd: Pick<SwarmOptions, 'timing' | 'greeting' | 'atPriority'>;
+  readonly crowd: Omit<Guests, 'sessions'>;
+  /** All come with the token of one of them who is in a call. */
+  readonly replays?: true;
 }
 
 const abuses: readonly Abuse[] = [
@@ -23,6 +24,12 @@ const abuses: readonly Abuse[] = [
     title: 'forged resume tokens that claim a call, each second',
     share: 0.1,
     crowd: { timing: 'fixed', greeting: 'forged', atPriority: true },
+  },
+  {
+    title: 'copies of one resume token of a call, each second',
+    share: 0.1,
+    crowd: { timing: 'fixed', atPriority: true },
+    replays: true,
   },
   {
     title: 'a crowd on the port for calls',
@@ -67,11 +74,12 @@ export interface AbuseOutcome {
 export async function abused(options: Options, stageOptions: StageOptions): Promise<AbuseOutcome> {
   const stage = await startStage(stageOptions);
   try {
-    const { calm } = await prepared(stage, options, undefined);
+    const { calm: first, share } = await prepared(stage, options, undefined);
+    let calm = first;
     const loss = lossOf('half', options);
     const suffered: Suffered[] = [];
     for (const abuse of [undefined, ...abuses]) {
-      if (suffered.length > 0) await restored(stage, options, loss);
+      if (suffered.length > 0) calm = await restored(stage, options, share);
       const drain = await under(stage, abuse, loss, options);
       suffered.push(sufferedOf(abuse?.title ?? 'nobody', drain, verdictOf(drain.drain, calm), suffered[0]));
       tell(line(suffered.at(-1)!));
@@ -84,9 +92,7 @@ export async function abused(options: Options, stageOptions: StageOptions): Prom
 
 async function under(stage: Stage, abuse: Abuse | undefined, loss: Loss, { sessions }: Options) {
   const before = await metricsOf(stage);
-  const guests =
-    abuse &&
-    (await stage.invite({ sessions: Math.max(20, Math.round(abuse.share * sessions)), ...abuse.crowd }));
+  const guests = abuse && (await invited(stage, abuse, sessions));
   await guests?.ramp(2_000);
   await pause(BEFORE_MS);
   const drain = await lose(
@@ -99,6 +105,26 @@ async function under(stage: Stage, abuse: Abuse | undefined, loss: Loss, { sessi
   if (guests !== undefined) stage.dismiss(guests);
   await pause(SETTLE_MS);
   return { drain, counted: grown(before, after) };
+}
+
+async function invited(stage: Stage, { share, crowd, replays }: Abuse, sessions: number) {
+  const replay = replays && (await tokenOfACall(stage));
+  return stage.invite({
+    sessions: Math.max(20, Math.round(share * sessions)),
+    ...crowd,
+    ...(replay === undefined ? {} : { replay }),
+  });
+}
+
+/** Two call each other, and one of them gives away what he came by. */
+async function tokenOfACall(stage: Stage): Promise<string> {
+  const callers = await stage.invite({ sessions: 4, timing: 'law', pairs: 1, frameEveryMs: 200 });
+  await callers.ramp(100);
+  await pause(BEFORE_MS);
+  const token = await callers.token();
+  stage.dismiss(callers);
+  if (token === undefined) throw new Error('nobody is in a call whose token could be copied');
+  return token;
 }
 
 function sufferedOf(

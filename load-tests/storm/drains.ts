@@ -42,6 +42,9 @@ const CALM_SHARE = 0.15;
 /** What a new gateway does slower than later is behind it after so many. */
 const WARM_SET_UPS = 3_000;
 const REST_MS = 3_000;
+const HOLDS_MAX = 3;
+/** How far the optimum may be from what it is to be. */
+const NEAR = 0.1;
 
 /** What was found out in an earlier part of the same run, under the same load. */
 export interface Known {
@@ -58,38 +61,49 @@ export async function play(
 ): Promise<Played> {
   const stage = await startStage(stageOptions);
   try {
-    const { calm: inCalm, share } = await prepared(stage, options, known);
+    const { calm: first, share } = await prepared(stage, options, known);
+    let inCalm = first;
     const results: Result[] = [];
     for (const [n, loss] of losses.entries()) {
-      if (n > 0) await restored(stage, options, losses[n - 1]!);
+      if (n > 0) inCalm = await restored(stage, options, share);
       const drain = await lose(stage, loss, progress(loss.title));
       results.push({ drain, verdict: verdictOf(drain, inCalm), calm: inCalm });
       tell(verdictText(results.at(-1)!));
     }
     await stage.swarm.rest();
     await pause(REST_MS);
-    return { calm: inCalm, share, results, ledger: await stage.swarm.ledger() };
+    return { calm: first, share, results, ledger: await stage.swarm.ledger() };
   } finally {
     await stage.stop();
   }
 }
 
-/** As many gateways as before, and everybody in long enough. */
-export async function restored(stage: Stage, { drainMs, gateways }: Options, last: Loss): Promise<void> {
-  const missing = gateways - stage.gateways().length;
-  if (!last.replaced && missing > 0) {
-    await stage.replace(missing);
-    await stage.announce();
-  }
-  await untilUp(stage, drainMs);
+/** As before the loss: as many gateways, each with as many sessions, and they know what they can do. */
+export async function restored(stage: Stage, options: Options, share: number): Promise<Calm> {
+  const { sessions, gateways } = options;
+  await untilUp(stage, options.drainMs);
+  stage.letGo();
+  await stage.replace(gateways - stage.gateways().length);
+  await stage.announce();
+  const overMs = (1_000 * sessions) / RAMP_PER_SECOND;
+  await stage.swarm.cut(sessions, overMs, overMs);
+  await untilUp(stage, 60_000);
+  stage.holdDown(share);
   await pause(SETTLE_MS);
+  const held = await calm(stage, calmClients(sessions));
+  tell(calmText(held));
+  await pause(SETTLE_MS);
+  return held;
+}
+
+function calmClients(sessions: number): number {
+  return Math.max(Math.min(sessions, 2_000), Math.round(CALM_SHARE * sessions));
 }
 
 /** The sessions are there, the gateways are held down, and what a set-up costs is known. */
 export async function prepared(stage: Stage, options: Options, known: Known | undefined): Promise<Known> {
   const { swarm } = stage;
   const { sessions, drainMs, gateways } = options;
-  const clients = Math.max(Math.min(sessions, 2_000), Math.round(CALM_SHARE * sessions));
   const say = progress('ramp');
   let ramping = true;
   swarm.onTally((tally) => ramping && say(`${tally.up}/${sessions} up, ${tally.lateMs.toFixed(0)} ms late`));
@@ -106,14 +120,25 @@ export async function prepared(stage: Stage, options: Options, known: Known | un
   const idleCores = await idling(stage);
   const costMicros = rampCostMicros(looks, idleCores);
   const share = ((sessions * costMicros) / 1_000 / drainMs + idleCores) / gateways;
-  stage.holdDown(share);
-  await pause(SETTLE_MS);
-  const held = await calm(stage, clients);
-  tell(
-    `${costMicros.toFixed(0)} µs per set-up in the ramp; held to ${(100 * share).toFixed(2)} % of a core each; ${calmText(held)}`,
-  );
-  await pause(SETTLE_MS);
-  return { calm: held, share };
+  tell(`${costMicros.toFixed(0)} µs of the gateways per set-up in the ramp`);
+  return heldDown(stage, options, share);
+}
+
+/** So far that the optimum is about what it is to be. */
+async function heldDown(stage: Stage, { sessions, drainMs }: Options, firstShare: number): Promise<Known> {
+  let share = firstShare;
+  for (let round = 1; ; round++) {
+    stage.holdDown(share);
+    await pause(SETTLE_MS);
+    const held = await calm(stage, calmClients(sessions));
+    const times = (sessions * held.costMicros) / 1_000 / stage.allowed() / drainMs;
+    tell(`held to ${(100 * share).toFixed(2)} % of a core each; ${calmText(held)}`);
+    if (round === HOLDS_MAX || Math.abs(times - 1) < NEAR) {
+      await pause(SETTLE_MS);
+      return { calm: held, share };
+    }
+    share *= times;
+  }
 }
 
 /** A fleet for few sessions has done too little to be measured: so many set-ups more. */

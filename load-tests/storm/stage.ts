@@ -23,6 +23,10 @@ export interface StageOptions {
   readonly env: Environment;
 }
 
+/** Another crowd beside the swarm. */
+export type Guests = Pick<SwarmOptions, 'sessions' | 'timing' | 'greeting' | 'replay' | 'atPriority'> &
+  Partial<Pick<SwarmOptions, 'pairs' | 'frameEveryMs'>>;
+
 export interface GatewayOnStage {
   readonly process: ServiceProcess;
   readonly priorityPort: number;
@@ -43,7 +47,7 @@ export interface Stage {
   /** So many new ones, held down once they are ready. */
   replace(count: number): Promise<void>;
   /** Another crowd that comes to the same gateways. */
-  invite(options: Omit<SwarmOptions, 'tls' | 'secret' | 'pairs' | 'frameEveryMs' | 'first'>): Promise<Swarm>;
+  invite(options: Guests): Promise<Swarm>;
   dismiss(guests: Swarm): void;
   /** The clients find the gateways that run, from now on. */
   announce(): Promise<void>;
@@ -117,7 +121,11 @@ function assembled(
       });
   const hold = () => {
     if (share === undefined) return;
-    for (const one of gateways()) one.held ??= quota.hold(one.process.pid, share);
+    for (const one of gateways()) {
+      if (one.held?.share === share) continue;
+      one.held?.release();
+      one.held = quota.hold(one.process.pid, share);
+    }
   };
   return {
     options,
@@ -154,9 +162,9 @@ function assembled(
         ...its,
         tls,
         secret,
-        pairs: 0,
-        frameEveryMs: FRAME_EVERY_MS,
         first: GUESTS,
+        pairs: its.pairs ?? 0,
+        frameEveryMs: its.frameEveryMs ?? FRAME_EVERY_MS,
       });
       crowds.push(guests);
       await guests.places(gateways().map(placesOf));

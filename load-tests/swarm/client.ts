@@ -68,7 +68,7 @@ export class Client implements LineOwner, Timed {
     this.#probing = false;
     this.#left = false;
     this.#pingMs = PING_MS;
-    this.#resume = around.options.greeting === 'forged' ? forgedToken(index) : undefined;
+    this.#resume = around.options.greeting === 'forged' ? forgedToken(index) : around.options.replay;
     this.#cursors = '[]';
     this.#sentTo = undefined;
   }
@@ -88,6 +88,10 @@ export class Client implements LineOwner, Timed {
     this.#gone();
     this.#around.record.leave(this.up);
     this.up = false;
+  }
+
+  get token(): string | undefined {
+    return this.#resume;
   }
 
   /** Its network breaks, and it comes back within this time. */
@@ -212,7 +216,7 @@ export class Client implements LineOwner, Timed {
     record.waiting--;
     record.welcome(this.index, welcome.resumed, now);
     this.up = true;
-    this.#resume = welcome.resume;
+    if (this.#around.options.replay === undefined) this.#resume = welcome.resume;
     this.sealedInCall = welcome.inCall;
     this.#pingMs = welcome.pingMs;
     this.#cursors = JSON.stringify(welcome.cursors);
@@ -248,7 +252,10 @@ export class Client implements LineOwner, Timed {
 
   #refused(fault: string): void {
     this.#around.record.fault(fault);
-    const stale = /^(TOKEN|RESUME)_/.test(fault) && this.#around.options.greeting === 'proper';
+    const stale =
+      /^(TOKEN|RESUME)_/.test(fault) &&
+      this.#around.options.greeting === 'proper' &&
+      this.#around.options.replay === undefined;
     if (stale) this.#resume = undefined;
     this.#letGo();
     // A resume token that is not taken any more says nothing about the service.

@@ -10,11 +10,10 @@ import { nowMs } from './clock.ts';
 import type { Place } from './line.ts';
 import {
   type CrowdOptions,
-  type Episode,
   type GatewayPlaces,
-  type Ledger,
   nameOf,
   type Order,
+  type Result,
   type Tally,
 } from './orders.ts';
 import { Record } from './record.ts';
@@ -25,7 +24,7 @@ const CLIENTS_PER_ADDRESS = 500;
 const CALLS_TURN_MS = 20;
 
 export interface Crowd {
-  carryOut(order: Exclude<Order, { order: 'crowd' }>): Promise<Episode | Ledger | undefined>;
+  carryOut(order: Exclude<Order, { order: 'crowd' }>): Promise<Result | undefined>;
   tally(): Tally;
 }
 
@@ -187,6 +186,8 @@ export function createCrowd(options: CrowdOptions): Crowd {
           return undefined;
         case 'ledger':
           return calls.ledger();
+        case 'token':
+          return clients[0]?.token;
         case 'leave':
           for (const client of clients) client.leave();
           return undefined;

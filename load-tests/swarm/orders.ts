@@ -22,6 +22,8 @@ export interface CrowdOptions {
   readonly seed: number;
   /** `none`: opens and says nothing. `forged`: claims a session in a call by a seal that is not the service's. */
   readonly greeting: 'proper' | 'none' | 'forged';
+  /** Resume token that all come with, whosever it is. */
+  readonly replay: string | undefined;
   /** All go where those in a call are expected. */
   readonly atPriority: boolean;
 }
@@ -61,6 +63,8 @@ export type Order =
   /** No more frames are sent; what is on its way may come. */
   | { readonly order: 'rest' }
   | { readonly order: 'ledger' }
+  /** The resume token of the first client. */
+  | { readonly order: 'token' }
   /** All leave, and none comes back. */
   | { readonly order: 'leave' };
 
@@ -125,6 +129,8 @@ export interface Tally {
   readonly bytes: number;
 }
 
+export type Result = Episode | Ledger | string;
+
 export interface OrderMessage {
   readonly id: number;
   readonly order: Order;
@@ -132,7 +138,7 @@ export interface OrderMessage {
 
 export type Answer =
   | { readonly kind: 'tally'; readonly tally: Tally }
-  | { readonly kind: 'done'; readonly id: number; readonly result: Episode | Ledger | undefined }
+  | { readonly kind: 'done'; readonly id: number; readonly result: Result | undefined }
   | { readonly kind: 'error'; readonly id: number; readonly error: string };
 
 export const BIN_MS = 100;

@@ -13,6 +13,7 @@ import type {
   Ledger,
   Order,
   OrderMessage,
+  Result,
   Tally,
   Timing,
 } from './orders.ts';
@@ -32,6 +33,7 @@ export interface SwarmOptions {
   readonly first?: number;
   readonly seed?: number;
   readonly greeting?: CrowdOptions['greeting'];
+  readonly replay?: string;
   readonly atPriority?: boolean;
 }
 
@@ -54,6 +56,8 @@ export interface Swarm {
   episode(): Promise<Episode>;
   rest(): Promise<void>;
   ledger(): Promise<Ledger>;
+  /** The resume token of one client that is in a call. */
+  token(): Promise<string | undefined>;
   leave(): Promise<void>;
   stop(): void;
 }
@@ -111,6 +115,7 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
       const parts = await Promise.all(members.map((member) => member.do({ order: 'ledger' })));
       return summedLedger(parts as Ledger[]);
     },
+    token: async () => (await members.at(-1)!.do({ order: 'token' })) as string | undefined,
     leave: () => all({ order: 'leave' }),
     stop() {
       for (const member of members) member.stop();
@@ -125,7 +130,16 @@ function crowdOptions(
   count: number,
   pairs: number,
 ): CrowdOptions {
-  const { tls, secret, timing, frameEveryMs, seed = 1, greeting = 'proper', atPriority = false } = options;
+  const {
+    tls,
+    secret,
+    timing,
+    frameEveryMs,
+    seed = 1,
+    greeting = 'proper',
+    atPriority = false,
+    replay,
+  } = options;
   return {
     first,
     count,
@@ -136,13 +150,14 @@ function crowdOptions(
     frameEveryMs,
     seed: seed * 1_000 + n,
     greeting,
+    replay,
     atPriority,
   };
 }
 
 interface Member {
   readonly pid: number;
-  do(order: Order): Promise<Episode | Ledger | undefined>;
+  do(order: Order): Promise<Result | undefined>;
   tally(): Tally | undefined;
   tallied(act: () => void): void;
   stop(): void;
@@ -158,7 +173,7 @@ function startMember(): Member {
   running.add(child);
   const waiting = new Map<
     number,
-    { resolve(result: Episode | Ledger | undefined): void; reject(error: Error): void }
+    { resolve(result: Result | undefined): void; reject(error: Error): void }
   >();
   let last: Tally | undefined;
   let tallied = () => {};
