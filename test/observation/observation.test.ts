@@ -35,6 +35,8 @@ test('every expression of every panel and alert brings data of real processes un
     context.diagnostic(
       `seconds into the load: ${begun.join(', ')}, end ${Math.round(observed.toS - observed.fromS)}`,
     );
+    assert.equal(await wrongWith(observed, 'gateway_no_such_metric', undefined), 'no data');
+    assert.equal(await wrongWith(observed, 'bus_connected * 0', undefined), 'zero all the time');
     const wrong: string[] = [];
     for (const board of boards) wrong.push(...(await wrongPanels(board, observed)));
     for (const alert of alerts) {

@@ -13,7 +13,7 @@ const intro = `# Dashboards and alerts
 cluster (\`monitoring\` in its values). Without the chart: import the boards in Grafana, and name the rule file under \`rule_files\`.
 
 Each board asks for a data source, jobs and pods. Series need the labels \`job\`, \`pod\` and \`namespace\`, as a PodMonitor gives them; without \`pod\` a
-board works with all chosen. What is counted is in [metrics](metrics.md).
+board works with all chosen. Alerts take a namespace for one deployment. What is counted is in [metrics](metrics.md).
 
 Nothing here is only written down: \`test/observation/\` starts two gateways, two routers, NATS and a Prometheus, lets callers talk while clients
 err, linger and crowd in and a router, the bus and a gateway die, and then runs every expression of every panel and alert. Each has to bring data, and more

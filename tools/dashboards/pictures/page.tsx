@@ -109,7 +109,7 @@ function Value({ panel, width, height }) {
   const [frame] = framesOf(panel);
   if (frame === undefined) return <div>No data</div>;
   const [time, field] = frame.fields;
-  const last = field.values[field.values.length - 1];
+  const last = field.values.findLast((value) => value !== null);
   return (
     <BigValue
       value={field.display(last)}
