@@ -9,11 +9,10 @@ import { pause } from './acts.ts';
 import { prepared } from './drains.ts';
 import type { Judged } from './goals.ts';
 import type { Options } from './options.ts';
-import { type Stage, type StageOptions, startStage } from './stage.ts';
+import { type StageOptions, startStage } from './stage.ts';
 import { progress, seconds, tell } from './telling.ts';
 
 const TIMES = 3;
-const STAY_MS = 2_000;
 const GIVE_UP_MS = 30_000;
 const CALM_MS = 30_000;
 const WINDOW_MS = 10_000;
@@ -36,27 +35,21 @@ export async function overloaded(options: Options, stageOptions: StageOptions): 
     await pause(CALM_MS);
     const before = quantilesOf((await stage.swarm.ledger()).tookMs);
     const perSecond = TIMES * capacity;
-    const guests = await stage.invite({
-      sessions: Math.ceil((perSecond * (GIVE_UP_MS + STAY_MS)) / 1_000),
-      timing: 'law',
-    });
     const forMs = options.minutes * 60_000;
+    const sessions = Math.ceil((perSecond * GIVE_UP_MS + 1.2 * capacity * forMs) / 1_000);
+    const guests = await stage.invite({ sessions, timing: 'law' });
     const say = progress('overload');
     guests.onTally((tally) =>
       say(
         `${tally.up} in, ${tally.waiting} waiting, ${tally.gaveUp} gave up, ${tally.lateMs.toFixed(0)} ms late`,
       ),
     );
-    let over = false;
-    const churn = guests.churn(perSecond, forMs, STAY_MS, GIVE_UP_MS).then(() => {
-      over = true;
-    });
-    const windows = await watched(stage, guests.tally, forMs);
+    // They stay for longer than is looked at.
+    const churned = guests.churn(perSecond, forMs, 10 * forMs, GIVE_UP_MS);
+    churned.catch(() => {});
+    const windows = await watched(guests.tally, forMs);
     const during = quantilesOf((await stage.swarm.ledger()).tookMs);
-    const endMs = performance.now();
-    while (!over && performance.now() - endMs < 2 * options.drainMs + GIVE_UP_MS) await pause(250);
-    const calmAfterMs = performance.now() - endMs;
-    if (over) await churn;
+    const calmAfterMs = await untilNobodyIsOutside(guests.tally, 2 * options.drainMs + GIVE_UP_MS);
     await pause(CALM_MS);
     const after = quantilesOf((await stage.swarm.ledger()).tookMs);
     const { gaveUp, visitors } = guests.tally();
@@ -77,12 +70,19 @@ export async function overloaded(options: Options, stageOptions: StageOptions): 
   }
 }
 
-interface Window {
-  readonly perSecond: number;
-  readonly usedCores: number;
+async function untilNobodyIsOutside(tally: () => SwarmTally, msMax: number): Promise<number> {
+  const fromMs = performance.now();
+  const outside = ({ visitors, gaveUp, welcomed }: SwarmTally) => visitors - gaveUp - welcomed;
+  await pause(500);
+  while (outside(tally()) > 0 && performance.now() - fromMs < msMax) await pause(250);
+  return performance.now() - fromMs;
 }
 
-async function watched(stage: Stage, tally: () => SwarmTally, forMs: number): Promise<readonly Window[]> {
+interface Window {
+  readonly perSecond: number;
+}
+
+async function watched(tally: () => SwarmTally, forMs: number): Promise<readonly Window[]> {
   const windows: Window[] = [];
   const startMs = performance.now();
   let before = { welcomed: tally().welcomed, atMs: startMs };
@@ -91,7 +91,6 @@ async function watched(stage: Stage, tally: () => SwarmTally, forMs: number): Pr
     const now = { welcomed: tally().welcomed, atMs: performance.now() };
     windows.push({
       perSecond: (1_000 * (now.welcomed - before.welcomed)) / (now.atMs - before.atMs),
-      usedCores: stage.allowed(),
     });
     before = now;
   }
@@ -130,10 +129,10 @@ function told(seen: Seen): OverloadOutcome {
   const least = Math.min(...rates);
   const share = mean / capacity;
   const latency = during.medianMs / before.medianMs;
-  const calmMs = GIVE_UP_MS + STAY_MS + drainMs;
+  const calmMs = GIVE_UP_MS + drainMs;
   const both = ({ medianMs, p99Ms }: Quantiles) => `${medianMs.toFixed(0)} / ${p99Ms.toFixed(0)} ms`;
   const text = [
-    `For ${minutes} minutes ${(TIMES * capacity).toFixed(0)} clients a second come, ${TIMES} times the ${capacity.toFixed(0)} that the gateways could set up if they did nothing else; each stays for ${STAY_MS / 1_000} s, and gives up for good after ${GIVE_UP_MS / 1_000} s. ${visitors} came, ${gaveUp} gave up.`,
+    `For ${minutes} minutes ${(TIMES * capacity).toFixed(0)} clients a second come, ${TIMES} times the ${capacity.toFixed(0)} that the gateways could set up if they did nothing else; each stays once it is in, and gives up for good after ${GIVE_UP_MS / 1_000} s. ${visitors} came, ${gaveUp} gave up.`,
     '',
     '| | |',
     '| --- | --- |',
@@ -142,7 +141,7 @@ function told(seen: Seen): OverloadOutcome {
     `| frames of those who are in, median / 99 %: before | ${both(before)} |`,
     `| during | ${both(during)} |`,
     `| after | ${both(after)} |`,
-    `| the last of the crowd had left | ${seconds(calmAfterMs)} after no more came |`,
+    `| nobody was outside any more | ${seconds(calmAfterMs)} after the last had come |`,
   ].join('\n');
   tell(text);
   const judged = [
