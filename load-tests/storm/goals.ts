@@ -40,6 +40,24 @@ export function lossGoals({ drain, verdict }: Result): readonly Judged[] {
   return [...goals, judged(false, `${title}: does not count, as ${verdict.bounded}`)];
 }
 
+const DISTURBED_MAX = 1.2;
+
+/** Of a drain in which something else failed for a time. */
+export function disturbedGoals(outageMs: number): (result: Result) => readonly Judged[] {
+  return ({ drain, verdict }) => {
+    const mostMs = outageMs + DISTURBED_MAX * verdict.optimumMs;
+    const met = verdict.backMsAll !== undefined && verdict.backMsAll <= mostMs;
+    const goals = [
+      judged(
+        met,
+        `${drain.loss.title}: all back after ${seconds(verdict.backMsAll)}, at most ${seconds(mostMs)}`,
+      ),
+    ];
+    if (verdict.bounded === undefined) return goals;
+    return [...goals, judged(false, `${drain.loss.title}: does not count, as ${verdict.bounded}`)];
+  };
+}
+
 export function ledgerGoals({ lost, doubled, disordered, gaps }: Ledger): readonly Judged[] {
   const wrong = lost + doubled + disordered + gaps;
   return [

@@ -7,7 +7,7 @@ import type { Timing } from '../swarm/orders.ts';
 import { abused } from './abuse.ts';
 import { pause } from './acts.ts';
 import { lossOf, type Played, play } from './drains.ts';
-import { type Judged, ledgerGoals, lossGoals } from './goals.ts';
+import { disturbedGoals, type Judged, ledgerGoals, lossGoals } from './goals.ts';
 import type { Door, Options } from './options.ts';
 import { overloaded } from './overload.ts';
 import { naiveTable, playedSection } from './section.ts';
@@ -46,8 +46,8 @@ async function drain(options: Options): Promise<Outcome> {
   return outcomeOf(options, played);
 }
 
-function outcomeOf(options: Options, played: Played): Outcome {
-  const { text, pictures, judged } = playedSection(options, played);
+function outcomeOf(options: Options, played: Played, goalsOf = lossGoals): Outcome {
+  const { text, pictures, judged } = playedSection(options, played, goalsOf);
   const missed = [...judged, ...ledgerGoals(played.ledger)]
     .filter(({ met }) => !met)
     .map((it: Judged) => it.text);
@@ -107,21 +107,26 @@ async function disturbed(options: Options, act: Disturbance): Promise<Outcome> {
       await act.do(stage);
     },
   };
-  return outcomeOf(options, await play(options, stageOptions(options), [loss]));
+  const played = await play(options, stageOptions(options), [loss]);
+  return outcomeOf(options, played, disturbedGoals(act.outageMs));
 }
 
 interface Disturbance {
   readonly title: string;
+  readonly outageMs: number;
   do(stage: Stage): Promise<void>;
 }
 
 const disturbances: { readonly [name in 'router' | 'nats' | 'stopped']: Disturbance } = {
   router: {
     title: 'half of the gateways are killed; a router is killed in mid-drain',
+    // Its partitions are taken over within this.
+    outageMs: 5_000,
     do: ({ scene }) => scene.fleet.routers[0]!.kill(),
   },
   nats: {
     title: 'half of the gateways are killed; NATS is away for 20 s in mid-drain',
+    outageMs: AWAY_MS,
     async do({ scene }) {
       await scene.fleet.nats!.kill();
       await pause(AWAY_MS);
@@ -130,6 +135,7 @@ const disturbances: { readonly [name in 'router' | 'nats' | 'stopped']: Disturba
   },
   stopped: {
     title: 'half of the gateways are killed; one of the others is stopped (SIGSTOP) for 20 s in mid-drain',
+    outageMs: AWAY_MS,
     async do(stage) {
       const [{ process }] = stage.gateways() as [ReturnType<Stage['gateways']>[number]];
       process.signal('SIGSTOP');

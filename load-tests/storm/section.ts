@@ -17,12 +17,12 @@ export interface Section {
   readonly judged: readonly Judged[];
 }
 
-export function playedSection(options: Options, played: Played): Section {
+export function playedSection(options: Options, played: Played, goalsOf = lossGoals): Section {
   const simulations = played.results.map(({ drain, calm }) =>
     simulatedDrain(drain, calm, options.tls, options.seed),
   );
   const pictures = played.results.map((result, i) => picture(options, result, simulations[i]!));
-  const judged = played.results.flatMap(lossGoals);
+  const judged = played.results.flatMap(goalsOf);
   const missed = [...judged, ...ledgerGoals(played.ledger)].filter(({ met }) => !met);
   const text = [
     scene(options, played),

@@ -220,12 +220,23 @@ export function look({ scene, swarm, gateways }: Stage): Look {
   const nats = fleet.nats?.pid;
   return {
     atMs: performance.now(),
-    gateways: cpuMicros(gateways().map(({ process }) => process.pid)),
-    behind: cpuMicros(nats === undefined ? routers : [...routers, nats]),
+    gateways: spentMicros(gateways().map(({ process }) => process.pid)),
+    behind: spentMicros(nats === undefined ? routers : [...routers, nats]),
     swarm: cpuMicros(swarm.pids),
     machineIdle: machineIdleTicks(),
     setUps: swarm.tally().welcomed,
   };
+}
+
+/** One that ends just now has spent nothing. */
+function spentMicros(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    try {
+      return sum + cpuMicros([pid]);
+    } catch {
+      return sum;
+    }
+  }, 0);
 }
 
 /** Bytes in memory of the largest gateway. */
