@@ -4,6 +4,7 @@ import { IsOptional, type TProperties, type TSchema } from 'typebox';
 import { AllInOneConfig, allInOneProperties } from '#all-in-one/config.ts';
 import { busProperties } from '#bus/config.ts';
 import { GatewayConfig, gatewayProperties } from '#gateway/config.ts';
+import { doorProperties } from '#gateway/door/config.ts';
 import { identityProperties } from '#gateway/identity/config.ts';
 import { transportProperties } from '#gateway/transports/config.ts';
 import { RouterConfig, routerProperties } from '#router/config.ts';
@@ -35,6 +36,11 @@ const groups: readonly Group[] = [
     properties: identityProperties,
   },
   { title: 'Gateway', text: '', properties: gatewayProperties },
+  {
+    title: 'The door',
+    text: 'How a gateway takes in a crowd; see [avalanche](avalanche.md).',
+    properties: doorProperties,
+  },
   { title: 'Router', text: '', properties: routerProperties },
   {
     title: 'Bus and log',
