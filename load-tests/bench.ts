@@ -3,7 +3,8 @@
  *
  * `npm run bench` measures everything and writes `docs/benchmarks.md`. `-- --quick` is short and writes nothing;
  * `-- --only frames,sessions` takes some of the groups, and writes nothing either. `-- --peers` sets other servers beside
- * ours in the same run; with `--only peers` it measures and writes that section alone.
+ * ours in the same run; with `--only peers` it measures and writes that section alone. So does `--only door` with what letting
+ * a client in, and refusing it, cost a gateway.
  */
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -17,6 +18,8 @@ import { reportText } from './bench/report.ts';
 import { sessionFigures } from './bench/session-figures.ts';
 import { subscriptionFigures } from './bench/subscription-figures.ts';
 import { takeoverFigures } from './bench/takeover-figures.ts';
+import { doorCosts } from './door-costs/costs.ts';
+import { doorSection, doorTable, doorText, withDoorSection } from './door-costs/costs-text.ts';
 import { requireCentrifugo } from './peers/centrifugo.ts';
 import { compare, framesPerSecond } from './peers/comparison.ts';
 import { costsTable, peersSection, peersText, withPeersSection } from './peers/peers-text.ts';
@@ -30,6 +33,7 @@ const { values } = parseArgs({
 });
 const { quick } = values;
 const peersAlone = values.peers && values.only === 'peers';
+const doorAlone = values.only === 'door';
 // What is not installed is said before anything is measured.
 if (values.peers) requireCentrifugo();
 const schedule = quick
@@ -54,7 +58,7 @@ function progress(line: string): void {
 }
 
 const figures: Figure[] = [];
-for (const name of peersAlone ? [] : (values.only?.split(',') ?? Object.keys(groups))) {
+for (const name of peersAlone || doorAlone ? [] : (values.only?.split(',') ?? Object.keys(groups))) {
   const group = groups[name];
   if (group === undefined) throw new Error(`no group ${name}; there are ${Object.keys(groups).join(', ')}`);
   figures.push(...(await group()));
@@ -67,11 +71,13 @@ if (others.length > 0) console.log(`\n${figuresText(others)}`);
 const day = new Date().toISOString().slice(0, 10);
 const pagePath = join(import.meta.dirname, '..', 'docs', 'benchmarks.md');
 const peers = values.peers ? await measuredPeers() : undefined;
-if (!quick && (values.only === undefined || peersAlone)) {
+const door = doorAlone || values.only === undefined ? await measuredDoor() : undefined;
+if (!quick && (values.only === undefined || peersAlone || doorAlone)) {
   const written = existsSync(pagePath) ? readFileSync(pagePath, 'utf8') : '# Benchmarks\n';
   const run = { goals, others, machine: machineLines(), day, seconds: seconds(), loadBefore };
-  const page = peersAlone ? written : reportText(run);
-  writeFileSync(pagePath, withPeersSection(page, peers ?? peersSection(written)));
+  const page = peersAlone || doorAlone ? written : reportText(run);
+  const withPeers = withPeersSection(page, peers ?? peersSection(written));
+  writeFileSync(pagePath, withDoorSection(withPeers, door ?? doorSection(written)));
 }
 
 async function measuredPeers(): Promise<string> {
@@ -80,4 +86,11 @@ async function measuredPeers(): Promise<string> {
   const compared = await compare({ connections, users: 200, schedule: few, progress });
   console.log(`\n${costsTable(compared)}`);
   return peersText({ compared, connections, framesPerSecond, day, loadBefore });
+}
+
+async function measuredDoor(): Promise<string> {
+  const clients = quick ? 500 : 3_000;
+  const costs = await doorCosts({ clients, rounds: quick ? 1 : 5, progress });
+  console.log(`\n${doorTable(costs)}`);
+  return doorText({ costs, clients, day, loadBefore });
 }

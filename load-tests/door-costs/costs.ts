@@ -1,0 +1,222 @@
+/**
+ * Door costs: what each way of letting a client in, or of refusing it, takes of a real gateway's processor time.
+ *
+ * Gateways with and without TLS, a router and NATS, as they are run; clients in a process of their own. So many come,
+ * a few at once; the gateway's processor time per client, less what it takes with nothing to do. Memory is
+ * what is the gateway's own after garbage was collected.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { startFleet } from '#test/harness/fleet.ts';
+import type { Environment, ServiceProcess } from '#test/harness/process.ts';
+import { createJwksIssuer, forged, type RotatingIssuer } from '#test/harness/tokens.ts';
+import { unbounded } from '../bench/bounds.ts';
+import { type Keeper, withKeeper } from '../bench/kept.ts';
+import { collecting, cpuOf, ownBytesAfterCollection, pause } from '../bench/scene.ts';
+import { makeCertificate } from '../swarm/certificate.ts';
+import { type Goal, type Knocked, type Knocker, startKnocker } from './knocker.ts';
+
+export interface DoorCostsOptions {
+  readonly clients: number;
+  readonly rounds: number;
+  readonly progress: (line: string) => void;
+}
+
+export const ways = [
+  'close after accept',
+  '503',
+  'upgrade',
+  'refusal after opening',
+  'resume',
+  'fresh, ES256',
+] as const;
+export type Way = (typeof ways)[number];
+
+/** Microseconds, round by round; and bytes of memory. */
+export interface TransportCosts {
+  readonly micros: Readonly<Record<Way, readonly number[]>>;
+  readonly waitingBytes: readonly number[];
+}
+
+export interface DoorCosts {
+  readonly plain: TransportCosts;
+  readonly tls: TransportCosts;
+  /** Of both ends of a refused connect, the making of the client's socket not counted; none without Python. */
+  readonly refusedMicros: readonly number[];
+}
+
+const AT_ONCE = 64;
+const IDLE_MS = 1_500;
+/** After clients left, routers let their sessions go. */
+const LEAVING_MS = 1_000;
+const WAITING_SOCKETS = 3_000;
+const CONNECTS = 100_000;
+
+export async function doorCosts(options: DoorCostsOptions): Promise<DoorCosts> {
+  const plain = await withKeeper((keeper) => measured(keeper, false, options));
+  const tls = await withKeeper((keeper) => measured(keeper, true, options));
+  const refusedMicros: number[] = [];
+  for (let round = 0; round < options.rounds; round++) refusedMicros.push(...(await refused()));
+  return { plain, tls, refusedMicros };
+}
+
+interface Scene {
+  readonly knocker: Knocker;
+  readonly issuer: RotatingIssuer;
+  readonly tls: boolean;
+  readonly clients: number;
+  /** As it is run; with room for one flow; with room for one socket. */
+  readonly gateway: ServiceProcess;
+  readonly full: ServiceProcess;
+  readonly crowded: ServiceProcess;
+}
+
+async function measured(
+  keeper: Keeper,
+  tls: boolean,
+  { clients, rounds, progress }: DoorCostsOptions,
+): Promise<TransportCosts> {
+  const scene = await startScene(keeper, tls, clients);
+  const micros = Object.fromEntries(ways.map((way) => [way, [] as number[]])) as Record<Way, number[]>;
+  // The first round warms the processes up and is not counted.
+  for (let round = 0; round <= rounds; round++) {
+    const costs = await measureRound(scene, round);
+    if (round > 0) for (const way of ways) micros[way].push(costs[way]);
+    const shown = ways.map((way) => costs[way].toFixed(0)).join(', ');
+    progress(`door, ${tls ? 'TLS' : 'plain'}, round ${round}/${rounds}  ${shown} µs`);
+  }
+  const waitingBytes: number[] = [];
+  for (let round = 1; round <= rounds; round++) waitingBytes.push(await waitingSocketBytes(scene));
+  return { micros, waitingBytes };
+}
+
+async function startScene(keeper: Keeper, tls: boolean, clients: number): Promise<Scene> {
+  const issuer = keeper.keep(await createJwksIssuer(), (one) => one.close());
+  const certificate = keeper.keep(makeCertificate(), (one) => one.remove());
+  const files = { GATEWAY_TLS_CERT_FILE: certificate.certFile, GATEWAY_TLS_KEY_FILE: certificate.keyFile };
+  const env: Environment = { ...unbounded, ...issuer.env, ...collecting, ...(tls ? files : {}) };
+  const bounds: Record<string, Environment> = {
+    'gateway-2': { GATEWAY_FLOWS_MAX: '1', GATEWAY_DOOR: 'open' },
+    'gateway-3': { GATEWAY_SOCKETS_MAX: '1' },
+  };
+  const envOf = (name: string) => bounds[name] ?? {};
+  const fleet = keeper.keep(await startFleet({ gateways: 3, routers: 1, env, envOf }), (one) => one.stop());
+  const named = (name: string) => fleet.gateways.find((one) => one.name === name)!;
+  const scene: Scene = {
+    knocker: keeper.keep(startKnocker(), (one) => one.close()),
+    ...{ issuer, tls, clients },
+    gateway: named('gateway-1'),
+    full: named('gateway-2'),
+    crowded: named('gateway-3'),
+  };
+  // Each of the two has its one.
+  for (const one of [scene.full, scene.crowded]) {
+    const holder = keeper.keep(startKnocker(), (it) => it.close());
+    const hello = helloOf(issuer.token(one.name));
+    const goal = 'answered' as const;
+    const order = { port: portOf(one), tls, goal, count: 1, atOnce: 1, hellos: [hello], stay: true };
+    told(await holder.knock(order), '{"type":"welcome"');
+  }
+  return scene;
+}
+
+async function measureRound(scene: Scene, round: number): Promise<Record<Way, number>> {
+  const { issuer, clients, gateway, full, crowded } = scene;
+  const named = (n: number) => `c${round}-${n}`;
+  const tokens = Array.from({ length: clients }, (_, n) => issuer.token(named(n)));
+  const bare = { hellos: [], stay: false };
+  const accept = await cost(scene, crowded, 'closed', bare, '');
+  const busy = await cost(scene, full, 'upgraded', bare, 'HTTP/1.1 503');
+  const upgrade = await cost(scene, gateway, 'upgraded', bare, 'HTTP/1.1 101');
+  const wrong = tokens.map((token, n) => helloOf(forged(token, `${named(n)}-forged`)));
+  const refusal = await cost(scene, gateway, 'answered', { hellos: wrong, stay: false }, '{"type":"bye"');
+  const fresh = await cost(
+    scene,
+    gateway,
+    'answered',
+    { hellos: tokens.map(helloOf), stay: true },
+    '{"type":"welcome"',
+  );
+  const hellos = fresh.resumes.map((resume) => JSON.stringify({ type: 'hello', device: 'd', resume }));
+  const resume = await cost(scene, gateway, 'answered', { hellos, stay: true }, '{"type":"welcome"');
+  return {
+    'close after accept': accept.micros,
+    '503': busy.micros,
+    upgrade: upgrade.micros,
+    'refusal after opening': refusal.micros,
+    resume: resume.micros,
+    'fresh, ES256': fresh.micros,
+  };
+}
+
+function helloOf(token: string): string {
+  return JSON.stringify({ type: 'hello', device: 'd', token });
+}
+
+/** What a gateway spends on each client that comes, until the last of them has got so far. */
+async function cost(
+  { knocker, tls, clients }: Scene,
+  gateway: ServiceProcess,
+  goal: Goal,
+  { hellos, stay }: { readonly hellos: readonly string[]; readonly stay: boolean },
+  expected: string,
+): Promise<{ readonly micros: number; readonly resumes: readonly string[] }> {
+  const idle = await cpuOf([gateway.pid], () => pause(IDLE_MS));
+  const order = { port: portOf(gateway), tls, goal, count: clients, atOnce: AT_ONCE, hellos, stay };
+  let knocked: Knocked | undefined;
+  const spent = await cpuOf([gateway.pid], async () => {
+    knocked = await knocker.knock(order);
+  });
+  const { resumes } = told(knocked!, expected);
+  await knocker.leave();
+  await pause(LEAVING_MS);
+  return { micros: (spent.micros - (idle.micros / idle.ms) * spent.ms) / clients, resumes };
+}
+
+/** @throws Error where not all came to what was expected; `''`: the other end closed. */
+function told(knocked: Knocked, expected: string): Knocked {
+  const as = (words: string) =>
+    expected === '' ? ['closed', 'ECONNRESET', 'EPIPE'].includes(words) : words.startsWith(expected);
+  const all = Object.keys(knocked.outcomes);
+  if (all.every(as)) return knocked;
+  throw new Error(`instead of ${expected} came ${JSON.stringify(knocked.outcomes)}`);
+}
+
+function portOf({ url }: ServiceProcess): number {
+  return Number(new URL(url).port);
+}
+
+/** Of clients that opened and have not said who they are. */
+async function waitingSocketBytes({ knocker, tls, gateway }: Scene): Promise<number> {
+  const before = await ownBytesAfterCollection(gateway);
+  const order = { port: portOf(gateway), tls, atOnce: AT_ONCE, hellos: [] };
+  await knocker.knock({ ...order, goal: 'upgraded', count: WAITING_SOCKETS, stay: true });
+  const bytes = (await ownBytesAfterCollection(gateway)) - before;
+  await knocker.leave();
+  await pause(LEAVING_MS);
+  return bytes / WAITING_SOCKETS;
+}
+
+/** Connects to a port where nobody listens. */
+async function refused(): Promise<readonly number[]> {
+  const port = await closedPort();
+  const script = join(import.meta.dirname, 'connects.py');
+  const { stdout, status } = spawnSync('python3', [script, '127.0.0.1', String(port), String(CONNECTS)], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) return [];
+  const [connect, socket] = stdout.split(' ').map(Number);
+  return [connect! - socket!];
+}
+
+function closedPort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
