@@ -16,11 +16,11 @@ ARG AUTHORITIES=/etc/ssl/certs/ca-certificates.crt
 ENV NODE_EXTRA_CA_CERTS=${AUTHORITIES}
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts --no-update-notifier
+RUN npm ci --omit=dev --ignore-scripts --loglevel=error
 # The Node that the tests ran, and of the edge's binaries the one that it loads on this architecture.
 RUN arch="$(node -p process.arch)" \
  && version="$(node -p 'require("./package.json").devDependencies.node')" \
- && npm install --prefix /node --no-save --ignore-scripts --no-update-notifier "node-linux-${arch}@${version}" \
+ && npm install --prefix /node --no-save --ignore-scripts --loglevel=error "node-linux-${arch}@${version}" \
  && install -D -m 755 "/node/node_modules/node-linux-${arch}/bin/node" /out/node \
  && abi="$(/out/node -p process.versions.modules)" \
  && find node_modules/uWebSockets.js -name '*.node' ! -name "uws_linux_${arch}_${abi}.node" -delete \

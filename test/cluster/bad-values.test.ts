@@ -67,6 +67,14 @@ const contradictions: readonly Bad[] = [
     says: [/connectionsPerGateway \(15000\) is not below gateway\.config\.GATEWAY_FLOWS_MAX \(15000\)/],
   },
   {
+    what: 'several gateways that may go at once',
+    args: [
+      ...trial,
+      ...set('gateway.autoscaling.hpa.enabled=true', 'gateway.autoscaling.scaleDown.stabilizationSeconds=60'),
+    ],
+    says: [/scaleDown\.stabilizationSeconds \(60\) is less than secondsPerGateway \(120\)/],
+  },
+  {
     what: 'KEDA without a Prometheus to ask',
     args: [...trial, ...set('gateway.autoscaling.keda.enabled=true')],
     says: [/gateway\.autoscaling\.keda\.prometheusAddress is empty/],

@@ -16,8 +16,6 @@ import type { KubeObject } from './chart.ts';
 export interface CustomMetrics {
   /** To be applied, so that the API server asks here. */
   readonly objects: readonly KubeObject[];
-  /** How often a value was asked for. */
-  asked(): number;
   close(): void;
 }
 
@@ -35,28 +33,27 @@ const resources = {
   ],
 };
 
-/** @param podsOf names of the pods that a label selector finds. @param perPod value of each of them. */
+/** @param podsOf names of the pods that a label selector finds. @param perPod value of each of so many. */
 export async function serveCustomMetrics(
   podsOf: (namespace: string, selector: string) => readonly string[],
-  perPod: () => number,
+  perPod: (pods: number) => number,
 ): Promise<CustomMetrics> {
-  let asked = 0;
   const server = createServer(certificate(), (request, response) => {
     const url = new URL(request.url ?? '/', 'https://localhost');
     const [, namespace] =
       /\/namespaces\/([^/]+)\/pods\/\*\/gateway_connections$/.exec(decodeURIComponent(url.pathname)) ?? [];
-    if (namespace !== undefined) asked++;
     const body =
-      namespace === undefined
-        ? resources
-        : valuesOf(namespace, podsOf(namespace, url.searchParams.get('labelSelector') ?? ''), perPod());
+      namespace === undefined ? resources : valuesOf(namespace, url.searchParams.get('labelSelector') ?? '');
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
+  function valuesOf(namespace: string, selector: string): object {
+    const pods = podsOf(namespace, selector);
+    return valueList(namespace, pods, Math.round(perPod(pods.length)));
+  }
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
     objects: objectsFor(port),
-    asked: () => asked,
     close() {
       server.close();
       server.closeAllConnections();
@@ -64,7 +61,7 @@ export async function serveCustomMetrics(
   };
 }
 
-function valuesOf(namespace: string, pods: readonly string[], value: number): object {
+function valueList(namespace: string, pods: readonly string[], value: number): object {
   const items = pods.map((name) => ({
     describedObject: { kind: 'Pod', namespace, name, apiVersion: '/v1' },
     metricName: 'gateway_connections',
