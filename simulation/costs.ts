@@ -29,7 +29,7 @@ const measured = {
   tls: { handshake: 210, es256: 282, sealed: 220, abandoned: 204, refusal: 204 },
 } as const;
 const DROP = 20;
-/** Measured as 2 to 4. */
+/** Measured as 2.2 to 3.3: `docs/adr/0011-what-a-refusal-costs.md`. */
 export const REFUSAL_MICROS = 3;
 
 /** @param refusalMicros of the kernel, for one connect while nobody listens. */
