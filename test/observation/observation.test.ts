@@ -10,6 +10,15 @@ import { type Observed, underLoad } from './load.ts';
 import { interpolated } from './variables.ts';
 
 const root = join(import.meta.dirname, '..', '..');
+/** Alerts about what the load does. */
+const caused = [
+  'SnowshedBusAway',
+  'SnowshedPartitionsUnowned',
+  'SnowshedLogFull',
+  'SnowshedFaultsMany',
+  'SnowshedIssuerKeysUnread',
+  'SnowshedAppendsUndecided',
+];
 const ruleFiles = Object.keys(alertFiles).map((path) => join(root, path));
 
 /** What is wrong with the answer of Prometheus to an expression, or `undefined`. */
@@ -29,11 +38,11 @@ async function wrongWith(
 
 test('every expression of every panel and alert brings data of real processes under load, and shows what was caused', async (context) => {
   await underLoad({ callers: 40, everyMs: 400, calmMs: 1_000, ruleFiles }, async (observed) => {
-    const begun = Object.entries(observed.incidents).map(
+    const incidents = Object.entries(observed.incidents).map(
       ([name, atS]) => `${name} ${Math.round(atS - observed.fromS)}`,
     );
     context.diagnostic(
-      `seconds into the load: ${begun.join(', ')}, end ${Math.round(observed.toS - observed.fromS)}`,
+      `seconds into the load: ${incidents.join(', ')}, end ${Math.round(observed.toS - observed.fromS)}`,
     );
     assert.equal(await wrongWith(observed, 'gateway_no_such_metric', undefined), 'no data');
     assert.equal(await wrongWith(observed, 'bus_connected * 0', undefined), 'zero all the time');
@@ -46,6 +55,11 @@ test('every expression of every panel and alert brings data of real processes un
       await observed.prometheus.range(exprOf(alert), observed.toS, observed.toS, 1);
     }
     assert.deepEqual(wrong, []);
+    // None holds long enough to fire, but all that the load causes begin to.
+    const begun = await observed.prometheus.range('ALERTS', observed.fromS, observed.toS, 1);
+    const names = new Set(begun.map(({ labels }) => labels['alertname']));
+    context.diagnostic(`alerts that began: ${[...names].join(', ')}`);
+    for (const name of caused) assert(names.has(name), `${name} did not begin`);
     const states = await observed.prometheus.rules();
     assert.deepEqual(states.map(({ name }) => name).sort(), alerts.map(({ name }) => name).sort());
     for (const { name, health, lastError, alerts: active } of states) {
