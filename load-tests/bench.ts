@@ -3,8 +3,8 @@
  *
  * `npm run bench` measures everything and writes `docs/benchmarks.md`. `-- --quick` is short and writes nothing;
  * `-- --only frames,sessions` takes some of the groups, and writes nothing either. `-- --peers` sets other servers beside
- * ours in the same run; with `--only peers` it measures and writes that section alone. So does `--only door` with what letting
- * a client in, and refusing it, cost a gateway.
+ * ours in the same run; with `--only peers` it measures and writes that section alone. So does `--only door`, and it alone, with what
+ * letting a client in, and refusing it, cost a gateway.
  */
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -71,7 +71,7 @@ if (others.length > 0) console.log(`\n${figuresText(others)}`);
 const day = new Date().toISOString().slice(0, 10);
 const pagePath = join(import.meta.dirname, '..', 'docs', 'benchmarks.md');
 const peers = values.peers ? await measuredPeers() : undefined;
-const door = doorAlone || values.only === undefined ? await measuredDoor() : undefined;
+const door = doorAlone ? await measuredDoor() : undefined;
 if (!quick && (values.only === undefined || peersAlone || doorAlone)) {
   const written = existsSync(pagePath) ? readFileSync(pagePath, 'utf8') : '# Benchmarks\n';
   const run = { goals, others, machine: machineLines(), day, seconds: seconds(), loadBefore };
