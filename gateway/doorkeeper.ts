@@ -3,12 +3,10 @@
  *
  *     knocked → (TLS, upgrade: the loop does it) → opened → hello → waits → its turn → set up
  *
- * Handshakes are the loop's work: uWebSockets.js does a few per turn, the newest first, and nobody can tell it otherwise. What
- * they took is what passed since the last turn less what the loop waited; the set-ups then get their part of the
- * time, right after. While nobody waits there is no such turn: a `hello` is served at once.
- *
- * A loop that had nothing to do shows that whoever is not through waits for the network, and not for this
- * gateway; so connections that never say a word shut nobody out.
+ * While there is more to do than at once, connections are held as they are accepted, and go on in their order, a few in each
+ * turn of the loop. The loop does the handshake; what that took is what passed since the last turn less what the
+ * loop waited, and set-ups get their part of the time right after. While nobody waits there is no such turn: nobody is
+ * held, and a `hello` is served at once. Whoever was let on and says nothing costs a socket and holds up nobody.
  */
 
 import type { Clock } from '#runtime/clock.ts';
@@ -25,19 +23,21 @@ import {
   handshaken,
   knocked,
   left,
-  nextSetUp,
+  nextTurn,
   rested,
   setUpsPerSecond,
   spent,
+  type Turn,
   takeFlow,
   waits,
   workMs,
 } from './door/door.ts';
 import { hindmost, type WaitingClass } from './door/waiting-room.ts';
 import type { FlowRecord } from './flow-record.ts';
+import { createHeld } from './held.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { createOtherWork } from './other-work.ts';
-import type { Listener } from './seams.ts';
+import type { Knock, Listener } from './seams.ts';
 import { createShutters } from './shutters.ts';
 import { type Told, tellWaiting } from './wait-telling.ts';
 
@@ -48,6 +48,8 @@ export interface DoorkeeperDeps {
   readonly metrics: GatewayMetrics;
   readonly policy: DoorPolicy;
   readonly mode: DoorMode;
+  /** So many handshakes may begin in a turn of the loop. */
+  readonly handshakesPerTurn: number;
   /** Connections accepted and not set up above which others are refused, where the mode is `refuse`. */
   readonly refuseOver: number;
   /** How many flows more there may be. */
@@ -72,8 +74,6 @@ export interface Entry {
 const SLICE_MS = 5;
 /** While handshakes wait, a turn is kept short: what comes between two turns is lost when the listener closes. */
 const SLICE_SHAKING_MS = 1;
-/** A turn shorter than this had nothing to read. */
-const NOTHING_MS = 0.03;
 /** The loop has waited: longer than the clock errs. */
 const WAITED_MS = 0.1;
 /** While the door does not listen, or somebody waits for a credit, it looks again after so long. */
@@ -109,9 +109,11 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
   let looksAt: (() => void) | undefined;
   let endedAtMs = clock.monotonicMs();
   let idleAtMs = loop.idleMs();
-  /** Whether handshakes were due at the end of the last turn, and whether the loop went on at once. */
+  /** Whether the loop went on at once, or would have to. */
   let wasBusy = false;
-  let wentOn = false;
+  const held = createHeld();
+  /** Connections that went on in this turn without being held. */
+  let passed = 0;
   let underWay = 0;
   /** Of those who lately came by the listener for calls. */
   let inCallShare = 1;
@@ -126,23 +128,29 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
 
   // What the transport tells.
 
-  function comes(listener: Listener): boolean {
+  function comes(knock: Knock): boolean {
+    const { listener } = knock;
     arrivals.inc();
     came[listener] += 1;
     turnSoon();
-    if (knocked(door, listener)) return true;
-    if (mode === 'dry-run') would.inc('drop');
-    if (!orders) {
-      door.handshakes[listener] += 1;
+    if (!orders) return takesAnybody(listener);
+    if (held.count === 0 && passed < deps.handshakesPerTurn) {
+      passed += 1;
       return true;
     }
-    metrics.dropped.inc();
-    return false;
+    if (!knocked(door, listener)) {
+      metrics.dropped.inc();
+      return false;
+    }
+    held.hold(knock, () => handshaken(door, listener, false));
+    return true;
   }
 
-  function hungUp(listener: Listener): void {
-    handshaken(door, listener, false);
-    turnSoon();
+  function takesAnybody(listener: Listener): boolean {
+    if (knocked(door, listener)) return true;
+    if (mode === 'dry-run') would.inc('drop');
+    door.handshakes[listener] += 1;
+    return true;
   }
 
   /** Whether somebody who is through the handshake is turned away all the same. */
@@ -152,7 +160,8 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
   }
 
   function opened(record: FlowRecord): void {
-    handshaken(door, record.flow.opening.listener ?? 'main', true);
+    if (orders) door.open += 1;
+    else handshaken(door, record.flow.opening.listener ?? 'main', true);
     shaken += 1;
     handshakesSince += 1;
     record.place = 'silent';
@@ -171,11 +180,11 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     if (record.flow.opening.listener === 'call') judgeCallers(entry.name);
     record.place = 'waiting';
     waiting.set(flow, { ...entry, toldAtMs: 0, toldEtaMs: 0 });
-    const first = door.room.dues.size === 0 && door.handshakes.main + door.handshakes.call === 0;
+    const first = door.room.dues.size === 0 && held.count === 0 && underWay < UNDER_WAY_MAX;
     waits(door, flow, entry.name, entry.needsCredit, entry.movable, record.openedAtMs);
     crediting.count(entry.needsCredit);
     if (!orders) return serveInAnyCase(flow);
-    if (first && underWay < UNDER_WAY_MAX && nextSetUp(door, clock.monotonicMs()) !== undefined) serveNext();
+    if (first && isSetUp(nextTurn(door, clock.monotonicMs()))) serveNext();
     else turnSoon();
   }
 
@@ -243,15 +252,16 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     const idleMs = loop.idleMs();
     const waitedMs = idleMs - idleAtMs;
     const busyMs = Math.max(0, nowMs - endedAtMs - waitedMs);
-    if (waitedMs > WAITED_MS || (wentOn && busyMs < NOTHING_MS)) rested(door, came);
-    else if (wasBusy) charge(busyMs, nowMs);
+    if (waitedMs <= WAITED_MS && wasBusy) charge(busyMs, nowMs);
+    // Nobody was held, so who has connected and is not through waits for the network.
+    else if (!orders && waitedMs > WAITED_MS) rested(door, came);
+    passed = 0;
     shaken = 0;
     setUps = 0;
     if (orders) serve(nowMs);
-    const shaking = door.handshakes.main + door.handshakes.call;
-    door.openMax = Math.max(0, Math.min(deps.policy.openMax, door.open + deps.placesLeft()) - shaking);
+    door.openMax = Math.max(0, Math.min(deps.policy.openMax, door.open + deps.placesLeft() - held.count));
     // Both times: one long turn alone says that there was a pause, and what it kept waiting is in by now.
-    decideListening(door, Math.min(cameBefore, came.main + came.call), nowMs);
+    decideListening(door, Math.min(cameBefore, came.main + came.call));
     shutters.follow();
     keepOrder();
     cameBefore = came.main + came.call;
@@ -271,17 +281,28 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
 
   function serve(fromMs: number): void {
     let nowMs = fromMs;
-    while (underWay < UNDER_WAY_MAX) {
-      const kind = nextSetUp(door, nowMs);
-      if (kind === undefined) return;
+    let handshakes = 0;
+    for (;;) {
+      const next = nextTurn(door, nowMs);
+      if (next === undefined) return;
+      if (!isSetUp(next)) {
+        if (handshakes++ === deps.handshakesPerTurn) return;
+        shake(next === 'callHandshake' ? 'call' : 'main');
+        continue;
+      }
+      if (underWay >= UNDER_WAY_MAX) return;
       const beganMs = nowMs;
-      const flow = takeFlow(door, nowMs);
-      begin(waiting.get(flow)!);
+      begin(waiting.get(takeFlow(door, nowMs))!);
       nowMs = clock.monotonicMs();
-      spent(door, kind, nowMs - beganMs, setUpMs, nowMs);
-      const shaking = door.handshakes.main + door.handshakes.call > 0;
-      if (nowMs - fromMs > (shaking ? SLICE_SHAKING_MS : SLICE_MS)) return;
+      spent(door, next, nowMs - beganMs, setUpMs, nowMs);
+      if (nowMs - fromMs > (held.count > 0 ? SLICE_SHAKING_MS : SLICE_MS)) return;
     }
+  }
+
+  /** The oldest goes on; what its handshake took is known after the loop has done it. */
+  function shake(listener: Listener): void {
+    handshaken(door, listener, false);
+    held.next(listener)?.goOn();
   }
 
   /** Tells those who wait, and makes room where the silent stand in the way. */
@@ -299,11 +320,10 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
 
   /** Another turn at once while set-ups are due; later while there is something to wait for. */
   function goOn(): void {
-    const shaking = door.handshakes.main + door.handshakes.call > 0;
-    const canServe = orders && waiting.size > 0 && underWay < UNDER_WAY_MAX;
-    wentOn = canServe && (shaking || nextSetUp(door, endedAtMs) !== undefined);
-    wasBusy = wentOn || shaking;
-    if (wentOn) return turnSoon();
+    const next = orders ? nextTurn(door, endedAtMs) : undefined;
+    const goesOn = next !== undefined && !(isSetUp(next) && underWay >= UNDER_WAY_MAX);
+    wasBusy = goesOn || (!orders && door.handshakes.main + door.handshakes.call > 0);
+    if (goesOn) return turnSoon();
     const looks = waiting.size > 0 || silent.size > 0 || shutters.someShut();
     if (looks && looksAt === undefined) looksAt = clock.after(LOOK_MS, look);
   }
@@ -355,7 +375,6 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
 
   return {
     knocked: comes,
-    hungUp,
     refuses,
     opened,
     hello,
@@ -371,4 +390,8 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
       looksAt?.();
     },
   };
+}
+
+function isSetUp(turn: Turn | undefined): turn is 'callSetUp' | 'setUp' {
+  return turn === 'callSetUp' || turn === 'setUp';
 }

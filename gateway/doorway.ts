@@ -52,6 +52,7 @@ export function createDoorway(deps: DoorwayDeps) {
   const keeper = createDoorkeeper({
     ...{ clock, metrics, loop: deps.loop, log: deps.log, policy: doorPolicy(config) },
     mode: config.GATEWAY_DOOR,
+    handshakesPerTurn: HANDSHAKES_PER_TURN[kindOf(config)],
     refuseOver: config.GATEWAY_REFUSE_OVER,
     placesLeft: () => Math.min(config.GATEWAY_FLOWS_MAX - flows.size, deps.transport().socketsLeft()),
     setListening: (listener, listens) => deps.transport().setListening(listener, listens),
@@ -197,8 +198,8 @@ export function createDoorway(deps: DoorwayDeps) {
     if (record.callSeal !== undefined) returned(callTokens, record.callSeal, record.flow.number);
   }
 
-  const { knocked, hungUp, opened, busy, stop } = keeper;
-  return { knocked, hungUp, opened, stands, ended, busy, stop, fault, hello, heard, report, second };
+  const { knocked, opened, busy, stop } = keeper;
+  return { knocked, opened, stands, ended, busy, stop, fault, hello, heard, report, second };
 }
 
 function isPoll(record: FlowRecord): boolean {
@@ -214,19 +215,20 @@ const COSTS = {
 const ACCEPT_QUEUE_MAX = 512;
 const PATIENCE_SHARE = 0.45;
 /**
- * Under TLS uWebSockets.js does five pieces of handshakes in a turn of its loop, the newest first: so the batch has to be through
- * before the next. Without TLS a request is read as it comes.
+ * Handshakes of a turn of the loop. Under TLS uWebSockets.js reads five pieces of handshakes in a turn, the newest first, and each
+ * handshake has two: with two in a turn none has to wait there.
  */
-const LISTEN_AGAIN_SHARE = { tls: 0.01, plain: 0.9 };
+const HANDSHAKES_PER_TURN = { tls: 2, plain: 16 };
+
+function kindOf(config: GatewayConfig): 'plain' | 'tls' {
+  return config.GATEWAY_TLS_CERT_FILE === undefined ? 'plain' : 'tls';
+}
 
 function doorPolicy(config: GatewayConfig): DoorPolicy {
-  const kind = config.GATEWAY_TLS_CERT_FILE === undefined ? 'plain' : 'tls';
   return {
-    ...COSTS[kind],
+    ...COSTS[kindOf(config)],
     patienceMs: config.GATEWAY_PATIENCE_MS,
     patienceShare: PATIENCE_SHARE,
-    listenAgainShare: LISTEN_AGAIN_SHARE[kind],
-    byBatch: kind === 'tls',
     speed: 1,
     handshakeShare: 0.5,
     acceptQueueMax: ACCEPT_QUEUE_MAX,

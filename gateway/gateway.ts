@@ -107,13 +107,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
     transport: () => transport,
     opening: () => opening,
   });
-  const { knocked, hungUp } = doorway;
+  const { knocked } = doorway;
   const admission = createAdmission({
     ...{ gateway, clock, config, metrics, flows, doorway, tell, post: bus.post },
     sessionsOpen: () => sessionsOpen,
     leaving: () => draining,
   });
-  const transport = deps.transport({ knocked, hungUp, admit, opened, received, pinged, drained, closed });
+  const transport = deps.transport({ knocked, admit, opened, received, pinged, drained, closed });
   const delivery = createDelivery({
     log: bus.log,
     events: {

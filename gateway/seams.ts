@@ -20,6 +20,15 @@ import type { Revocation } from '#wire/revocations.ts';
 /** Where connections come: by the port for everybody, or by the one for those in a call. */
 export type Listener = 'call' | 'main';
 
+/** A connection that was accepted, before anything was read of it. */
+export interface Knock {
+  readonly listener: Listener;
+  /** Reads nothing of it until `goOn`; called at most once, from within `knocked`. `gone`: its end was noticed before that. */
+  hold(gone: () => void): void;
+  /** After `hold`; does nothing once it is gone. */
+  goOn(): void;
+}
+
 /** What is known of a connection before a byte of its dialect was read. */
 export interface Opening {
   readonly transport: 'websocket' | 'poll';
@@ -53,9 +62,7 @@ export interface Flow {
 /** What a transport tells the hub. `data` is valid during the call only. */
 export interface TransportEvents {
   /** A connection was accepted, and its handshake is to come; false closes it at once. */
-  knocked(listener: Listener): boolean;
-  /** A connection ended before anything came of it. */
-  hungUp(listener: Listener): void;
+  knocked(knock: Knock): boolean;
   /** Asked before a connection is accepted; a fault refuses it (HTTP status of the fault). */
   admit(opening: Opening): FaultCode | undefined;
   opened(flow: Flow, dialect: Dialect): void;

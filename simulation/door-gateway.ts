@@ -141,7 +141,7 @@ export class DoorGateway implements SimulatedGateway {
 
   #endTurn(): void {
     const { core, door } = this;
-    decideListening(door, this.#arrivedInTurn, core.freeAtMs);
+    decideListening(door, this.#arrivedInTurn);
     this.#arrivedInTurn = 0;
     this.#turnEndsMs = core.freeAtMs + this.#options.turnMs;
     if (core.freeAtMs >= this.#noiseEndsMs) {

@@ -24,7 +24,6 @@ import { QueueGateway } from './queue-gateway.ts';
 import type { Scenario } from './scenario.ts';
 
 const PATIENCE_SHARE = 0.45;
-const LISTEN_AGAIN_SHARE = 0.9;
 /** When the fleet was last considered before the loss. */
 const BEFORE_MS = -20_000;
 
@@ -89,8 +88,6 @@ export class Fleet {
       policy: {
         patienceMs: scenario.patienceMs,
         patienceShare: rules.closed === 'listensAlways' ? Number.POSITIVE_INFINITY : PATIENCE_SHARE,
-        listenAgainShare: LISTEN_AGAIN_SHARE,
-        byBatch: false,
         handshakeMs: cost.handshakeMs,
         setUpMs: cost.setUpMs,
         speed: speed * scenario.believed,

@@ -23,8 +23,6 @@ import type { WaitingClass } from './waiting-room.ts';
 const policy: DoorPolicy = {
   patienceMs: 10_000,
   patienceShare: 0.45,
-  listenAgainShare: 0.9,
-  byBatch: false,
   handshakeMs: 0.21,
   setUpMs: 0.072,
   speed: 1,
@@ -75,49 +73,22 @@ test('[DOOR-7] it listens while a new connection would be through within 0.45 of
   const door = createDoor({ ...policy, openMax: 40_000 }, 0);
   const most = Math.floor(4_500 / (policy.handshakeMs + policy.setUpMs));
   knock(door, most);
-  decideListening(door, 0, 0);
+  decideListening(door, 0);
   assert.equal(door.listening.main, true);
   knock(door, 1);
-  decideListening(door, 0, 0);
+  decideListening(door, 0);
   assert.equal(door.listening.main, false);
   assert.equal(door.listening.call, true, 'those in a call have a queue of their own');
   worked(door, 0, 460);
-  decideListening(door, 0, 0);
+  decideListening(door, 0);
   assert.equal(door.listening.main, true);
-});
-
-test('[DOOR-19] where handshakes are done in no order, it lets in by the batch, and the oldest of a batch is through in time', () => {
-  fc.assert(
-    fc.property(fc.array(fc.integer({ min: 0, max: 4_000 }), { minLength: 20, maxLength: 60 }), (bursts) => {
-      const door = createDoor({ ...policy, openMax: 40_000, listenAgainShare: 0.01, byBatch: true }, 0);
-      // The newest are served first, so the oldest waits until nobody is left.
-      const stack: number[] = [];
-      let nowMs = 0;
-      for (const burst of bursts) {
-        decideListening(door, 0, nowMs);
-        for (let i = 0; i < burst && door.listening.main; i++) {
-          if (!knocked(door, 'main')) break;
-          stack.push(nowMs);
-          if (i % 100 === 0) decideListening(door, 0, nowMs);
-        }
-        for (const endMs = nowMs + 100; nowMs < endMs; nowMs += policy.handshakeMs + policy.setUpMs) {
-          const cameAtMs = stack.pop();
-          if (cameAtMs === undefined) continue;
-          handshaken(door, 'main', false);
-          // Less than a hundredth of the batch before stands below a new one, and is through with that.
-          assert(nowMs - cameAtMs <= 2 * 0.45 * policy.patienceMs + 200, `${nowMs - cameAtMs}`);
-        }
-      }
-    }),
-    { numRuns: 30 },
-  );
 });
 
 test('[DOOR-8] it stops as well when the accept queue nears its bound', () => {
   const door = createDoor(policy, 0);
-  decideListening(door, 3_000, 0);
+  decideListening(door, 3_000);
   assert.deepEqual(door.listening, { call: true, main: true });
-  decideListening(door, 3_100, 0);
+  decideListening(door, 3_100);
   assert.deepEqual(door.listening, { call: false, main: false });
 });
 
@@ -139,11 +110,11 @@ test('[DOOR-9] whoever was let in while it listened is through its handshake wit
           }
         };
         for (const burst of bursts) {
-          decideListening(door, 0, 0);
+          decideListening(door, 0);
           for (let i = 0; i < burst && door.listening.main; i++) {
             if (!knocked(door, 'main')) break;
             acceptedAtMs.push(nowMs);
-            if (i % 400 === 0) decideListening(door, 0, 0);
+            if (i % 400 === 0) decideListening(door, 0);
           }
           pass(500);
         }

@@ -25,13 +25,6 @@ export interface DoorPolicy {
   readonly patienceMs: number;
   /** What part of it a new connection may be expected to wait. */
   readonly patienceShare: number;
-  /** Listening begins again at this part of what stopped it: each stop costs those the kernel holds. */
-  readonly listenAgainShare: number;
-  /**
-   * Handshakes are done in no order, so that the first may wait until all are through: then the age of the oldest counts as well,
-   * and connections are let in by the batch.
-   */
-  readonly byBatch: boolean;
   /** What a handshake and a set-up cost on the machine of the benchmark. */
   readonly handshakeMs: number;
   readonly setUpMs: number;
@@ -59,8 +52,6 @@ export interface Door {
   /** How many may be. Whoever cannot hold handshakes back takes off those that are due. */
   openMax: number;
   readonly listening: { call: boolean; main: boolean };
-  /** Since when there has always been a handshake to do, by listener. */
-  readonly batchBeganMs: { call: number; main: number };
   /** Whoever comes by the listener for those in a call is mostly in one. */
   callersTrusted: boolean;
   readonly room: room.WaitingRoom;
@@ -73,7 +64,7 @@ export interface Door {
   bothWaited: boolean;
 }
 
-/** Of bounds that are numbers. */
+/** Listening begins again a little below where it stopped: each stop costs those the kernel holds. */
 const LISTEN_AGAIN = 0.9;
 const ACCEPT_QUEUE_SHARE = 0.75;
 /** The part of the open flows kept for those who come by the listener of those in a call. */
@@ -87,7 +78,6 @@ export function createDoor(policy: DoorPolicy, nowMs: number): Door {
     open: 0,
     openMax: policy.openMax,
     listening: { call: true, main: true },
-    batchBeganMs: { call: nowMs, main: nowMs },
     callersTrusted: true,
     room: room.emptyRoom(),
     share: evenShare(policy.handshakeShare),
@@ -162,21 +152,6 @@ export function nextTurn(door: Door, nowMs: number): Turn | undefined {
   return nextStage(door.share, handshakesWait, ring !== undefined);
 }
 
-/**
- * The set-up that is due now, where handshakes are not the door's to order: those in a call first, others while
- * handshakes have had their part of the CPU.
- */
-export function nextSetUp(door: Door, nowMs: number): 'callSetUp' | 'setUp' | undefined {
-  const ring = dueRing(door, nowMs);
-  if (ring === undefined) return undefined;
-  if (room.isOfCall(door.room, ring)) {
-    door.bothWaited = false;
-    return 'callSetUp';
-  }
-  door.bothWaited = door.handshakes.main + door.handshakes.call > 0;
-  return nextStage(door.share, door.bothWaited, true) === 'setUp' ? 'setUp' : undefined;
-}
-
 /** Takes the flow of a turn that is a set-up. */
 export function takeFlow(door: Door, nowMs: number): number {
   const ring = dueRing(door, nowMs);
@@ -198,32 +173,27 @@ export function spent(door: Door, turn: Turn, spentMs: number, workMs: number, n
  *
  * @param acceptQueue connections that the kernel holds, as far as it is known.
  */
-export function decideListening(door: Door, acceptQueue: number, nowMs: number): void {
-  const { listening, handshakes, openMax } = door;
+export function decideListening(door: Door, acceptQueue: number): void {
+  const { listening, handshakes, openMax, callersTrusted } = door;
   const both = handshakes.call + handshakes.main;
-  listening.main = listens(door, 'main', both, openMax * (1 - CALL_RESERVE), acceptQueue, nowMs);
-  const beforeCall = door.callersTrusted ? handshakes.call : both;
-  listening.call = listens(door, 'call', beforeCall, openMax, acceptQueue, nowMs);
+  const beforeCall = callersTrusted ? handshakes.call : both;
+  listening.main = listens(door, listening.main, both, openMax * (1 - CALL_RESERVE), acceptQueue);
+  listening.call = listens(door, listening.call, beforeCall, openMax, acceptQueue);
 }
 
 function listens(
   door: Door,
-  listener: Listener,
+  before: boolean,
   handshakes: number,
   openMax: number,
   acceptQueue: number,
-  nowMs: number,
 ): boolean {
-  const { patienceMs, patienceShare, acceptQueueMax, listenAgainShare, byBatch } = door.policy;
-  const before = door.listening[listener];
-  const again = before ? 1 : LISTEN_AGAIN;
-  const waitMs = handshakeWaitMs(door, handshakes);
-  if (handshakes === 0 || !before) door.batchBeganMs[listener] = nowMs;
-  const oldestMs = byBatch ? waitMs + nowMs - door.batchBeganMs[listener] : waitMs;
+  const { patienceMs, patienceShare, acceptQueueMax } = door.policy;
+  const factor = before ? 1 : LISTEN_AGAIN;
   return (
-    oldestMs <= patienceMs * patienceShare * (before ? 1 : listenAgainShare) &&
-    door.open < openMax * again &&
-    acceptQueue <= acceptQueueMax * ACCEPT_QUEUE_SHARE * again
+    handshakeWaitMs(door, handshakes) <= patienceMs * patienceShare * factor &&
+    door.open < openMax * factor &&
+    acceptQueue <= acceptQueueMax * ACCEPT_QUEUE_SHARE * factor
   );
 }
 

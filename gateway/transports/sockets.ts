@@ -4,11 +4,11 @@
  * Who connects and sends its request byte by byte, or none, is no flow and holds no more than a file descriptor until
  * uWebSockets.js gives up on it (8 to 12 s after it came, whatever came meanwhile); but of file descriptors there are only
  * so many, and without one nobody can come. So past a bound connections are closed as they come. The hub hears of each
- * connection before its TLS handshake, and of those that ended before a request of theirs was answered.
+ * connection before its TLS handshake, and may hold it there.
  */
 
 import type { HttpResponse, TemplatedApp } from '#runtime/uws.ts';
-import type { Listener, TransportEvents } from '../seams.ts';
+import type { Knock, Listener, TransportEvents } from '../seams.ts';
 
 export interface Sockets {
   /** Counts what connects to an app. */
@@ -21,7 +21,7 @@ export interface Sockets {
 
 export interface SocketsDeps {
   readonly max: number;
-  readonly events: Pick<TransportEvents, 'knocked' | 'hungUp'>;
+  readonly events: Pick<TransportEvents, 'knocked'>;
   /** Told the count each time. */
   readonly changed: (count: number) => void;
   /** Told of each connection that was closed past the bound. */
@@ -30,28 +30,50 @@ export interface SocketsDeps {
 
 export function createSockets({ max, events, changed, refused }: SocketsDeps): Sockets {
   let count = 0;
-  /** A connection is being closed here, and its end is no news. */
-  let closing = false;
-  function add(more: number): void {
+  function changedBy(response: HttpResponse, more: number, listener: Listener): void {
     count += more;
     changed(count);
-  }
-  function came(response: HttpResponse, listener: Listener): void {
+    if (more < 0) return;
     if (count > max) refused();
-    else if (events.knocked(listener)) return;
-    closing = true;
+    else if (events.knocked(new Connection(response, listener))) return;
     response.close();
-    closing = false;
-  }
-  function changedBy(response: HttpResponse, more: unknown, listener: Listener): void {
-    add(Number(more));
-    if (Number(more) > 0) came(response, listener);
-    // Nothing was ever answered: it was not through.
-    else if (!closing && response.getWriteOffset() === 0) events.hungUp(listener);
   }
   return {
-    watch: (app, listener) => void app.filter((response, more) => changedBy(response, more, listener)),
-    webSocketClosed: () => add(-1),
+    watch: (app, listener) =>
+      void app.filter((response, more) => changedBy(response, Number(more), listener)),
+    webSocketClosed() {
+      count -= 1;
+      changed(count);
+    },
     left: () => max - count,
   };
+}
+
+/**
+ * A connection of which nothing was read. Paused, its ClientHello stays in the kernel, and no handshake is begun. The
+ * response that stands for it is let go before its first request, which has a response of its own.
+ */
+class Connection implements Knock {
+  readonly listener: Listener;
+  private response: HttpResponse | undefined;
+
+  constructor(response: HttpResponse, listener: Listener) {
+    this.response = response;
+    this.listener = listener;
+  }
+
+  hold(gone: () => void): void {
+    this.response?.onAborted(() => {
+      if (this.response === undefined) return;
+      this.response = undefined;
+      gone();
+    });
+    this.response?.pause();
+  }
+
+  goOn(): void {
+    const { response } = this;
+    this.response = undefined;
+    response?.resume();
+  }
 }

@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, connect as tcpConnect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
 import { createVirtualClock } from '#runtime/clock.ts';
 import { clientFrame, rawSocket, TEXT, upgradeRequest } from '#test/contracts/raw-socket.ts';
 import { startWeb } from '#test/contracts/web-under-test.ts';
+import type { Knock } from '../seams.ts';
 import { CERTIFICATE_LOOK_MS, certificateProblem } from './certificate.ts';
 
 /** A folder with certificates `one` and `two`, and the files that are in use. */
@@ -145,23 +146,38 @@ test('two ports: what comes says by which, and each is shut and opened by itself
   for (const shut of [port, priorityPort]) await assert.rejects(rawSocket(shut), { code: 'ECONNREFUSED' });
 });
 
-test('the hub hears of a connection before it says a word, and of its end where nothing came of it', async (t) => {
-  const { hub, port } = await startWeb(t);
-  const silent = await rawSocket(port);
-  const flow = await rawSocket(port);
-  flow.socket.write(upgradeRequest());
+test('a connection may be shut out before it says a word, or held: then nothing is read until it goes on', async (t) => {
+  const { tls, use } = certificates(t);
+  use('one');
+  const { hub, port } = await startWeb(t, { tls });
+  const knocks: Knock[] = [];
+  const held = Promise.withResolvers<void>();
+  hub.doorkeeper = (knock) => {
+    knock.hold(() => undefined);
+    if (knocks.push(knock) === 3) held.resolve();
+    return true;
+  };
+  const lines = Array.from({ length: 3 }, () => tcpConnect(port, '127.0.0.1').on('error', () => {}));
+  const sockets = lines.map((socket) => connect({ socket, rejectUnauthorized: false }).on('error', () => {}));
+  const shaken: number[] = [];
+  const through = sockets.map((socket, i) => once(socket, 'secureConnect').then(() => shaken.push(i)));
+  await held.promise;
+  await pause(50);
+  assert.deepEqual(shaken, []);
+  // One that went meanwhile is let on like the others, and harms nobody.
+  through[1]!.catch(() => undefined);
+  lines[1]!.resetAndDestroy();
+  for (const knock of knocks) knock.goOn();
+  await Promise.all([through[0], through[2]]);
+  sockets[0]!.write(upgradeRequest());
   await hub.until('opened');
-  assert.deepEqual(hub.came, { main: 2, call: 0 });
-  silent.socket.destroy();
-  const asked = await rawSocket(port);
-  asked.socket.write('GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await asked.until('404');
-  asked.socket.destroy();
-  while (hub.came.main !== 2) await setImmediate();
-  hub.shutsOut = true;
+  sockets[0]!.write(clientFrame(TEXT, '{"n":1}'));
+  assert.equal((await hub.until('received')).text, '{"n":1}');
+  sockets[0]!.destroy();
+  await hub.until('closed');
+  hub.doorkeeper = () => false;
   const refused = await rawSocket(port);
   await refused.closed;
-  assert.deepEqual(hub.came, { main: 2, call: 0 }, 'whom the hub shuts out it does not hear of again');
-  flow.socket.destroy();
-  await hub.until('closed');
+  assert.deepEqual(hub.came, { main: 4, call: 0 });
+  for (const socket of sockets) socket.destroy();
 });

@@ -3,7 +3,7 @@
  * told to.
  */
 
-import type { Dialect, Flow, Listener, Opening, TransportEvents } from '#gateway/seams.ts';
+import type { Dialect, Flow, Knock, Opening, TransportEvents } from '#gateway/seams.ts';
 import type { FaultCode } from '#wire/faults.ts';
 
 export type Told =
@@ -26,18 +26,14 @@ export class FakeHub implements TransportEvents {
   reaction: (flow: Flow, text: string) => void = () => {};
   private waiting: { readonly look: () => void }[] = [];
 
-  /** Connections that came and have not ended before anything came of them, by listener. */
+  /** Connections that came, by listener. */
   readonly came = { main: 0, call: 0 };
-  /** Closes what connects at once. */
-  shutsOut = false;
+  /** What is done with whoever connects. */
+  doorkeeper: (knock: Knock) => boolean = () => true;
 
-  knocked(listener: Listener): boolean {
-    if (!this.shutsOut) this.came[listener] += 1;
-    return !this.shutsOut;
-  }
-
-  hungUp(listener: Listener): void {
-    this.came[listener] -= 1;
+  knocked(knock: Knock): boolean {
+    this.came[knock.listener] += 1;
+    return this.doorkeeper(knock);
   }
 
   admit(_opening: Opening): FaultCode | undefined {

@@ -87,7 +87,7 @@ export async function startGatewayOnStage(stage: Stage, env: Readonly<Record<str
     },
     connect(listener: Listener = 'main'): StageFlow {
       const hub = events;
-      assert(hub?.knocked(listener));
+      assert(hub?.knocked({ listener, hold: () => undefined, goOn: () => undefined }));
       return opened(hub as TransportEvents, ++flows, listener);
     },
   };
