@@ -17,7 +17,7 @@ long the clients take to come back, beside the optimum and the simulation. Needs
   --scenario NAME  ${scenarioNames.join(', ')} (default drain)
   --sessions N     (default 60000)
   --gateways N     half of them must be able to carry all (default 8)
-  --drain TIME     how long the optimum is to be: the quota follows from it (default 65s)
+  --drain TIME     how long the optimum is to be: the quota follows from it (default 70s)
   --minutes N      of the sustained overload (default 5)
   --losses LIST    of drain: half, all, one (default all three)
   --door NAME      ${doors.join(', ')} (default law); naive runs the others
@@ -51,7 +51,7 @@ const declared = {
   scenario: text('drain'),
   sessions: text('60000'),
   gateways: text('8'),
-  drain: text('65s'),
+  drain: text('70s'),
   minutes: text('5'),
   losses: text('half,all,one'),
   door: text('law'),
