@@ -46,7 +46,9 @@ export function writePage(outcome: Outcome, args: readonly string[]): void {
 function withSection(page: string, { scenario, text }: Outcome, args: readonly string[]): string {
   const [begin, end] = [`<!-- ${scenario} -->`, `<!-- end of ${scenario} -->`];
   const day = new Date().toISOString().slice(0, 10);
-  const command = ['npm run storm --', ...args].join(' ');
+  // Where its JSON went is nobody else's concern.
+  const shown = args.filter((arg, i) => arg !== '--json' && args[i - 1] !== '--json');
+  const command = ['npm run storm --', ...shown].join(' ');
   const machine = machineLines().join('; ');
   const section = `${begin}\n## ${titles[scenario]}\n\n\`${command}\`, ${day}; ${machine}.\n\n${text}\n${end}\n`;
   const from = page.indexOf(begin);
