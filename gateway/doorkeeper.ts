@@ -52,8 +52,8 @@ export interface DoorkeeperDeps {
   readonly handshakesPerTurn: number;
   /** Connections accepted and not set up above which others are refused, where the mode is `refuse`. */
   readonly refuseOver: number;
-  /** How many flows more there may be. */
-  placesLeft(): number;
+  /** How many flows more there may be beside connections that are held. */
+  placesLeft(held: number): number;
   /** Begins or ends to listen; answers what holds now. */
   setListening(listener: Listener, listens: boolean): boolean;
   tellWait(record: FlowRecord, etaMs: number, ahead: number): void;
@@ -259,7 +259,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     shaken = 0;
     setUps = 0;
     if (orders) serve(nowMs);
-    door.openMax = Math.max(0, Math.min(deps.policy.openMax, door.open + deps.placesLeft() - held.count));
+    door.openMax = Math.max(0, Math.min(deps.policy.openMax, door.open + deps.placesLeft(held.count)));
     // Both times: one long turn alone says that there was a pause, and what it kept waiting is in by now.
     decideListening(door, Math.min(cameBefore, came.main + came.call));
     shutters.follow();

@@ -54,7 +54,8 @@ export function createDoorway(deps: DoorwayDeps) {
     mode: config.GATEWAY_DOOR,
     handshakesPerTurn: HANDSHAKES_PER_TURN[kindOf(config)],
     refuseOver: config.GATEWAY_REFUSE_OVER,
-    placesLeft: () => Math.min(config.GATEWAY_FLOWS_MAX - flows.size, deps.transport().socketsLeft()),
+    placesLeft: (held) =>
+      Math.min(config.GATEWAY_FLOWS_MAX - flows.size - held, deps.transport().socketsLeft()),
     setListening: (listener, listens) => deps.transport().setListening(listener, listens),
     // A poll that waits stands there to be answered, and an answer would send its client elsewhere.
     tellWait: (record, etaMs, ahead) =>

@@ -61,13 +61,14 @@ describe('connections that say nothing, or say it slowly, have an end and a boun
     },
   );
 
-  abuseTest('more connections than there may be', stage, given, { BUSY: 500 }, async ({ attacker, pair }) => {
+  // The gateway does not listen any more when all places are taken, so they have no fault.
+  abuseTest('more connections than there may be', stage, given, {}, async ({ attacker, pair }) => {
     const url = stage.fleet.urls()[0]!;
     const { open } = await pair.abused(async () => {
       await attacker.does({ kind: 'open', url, count: socketsMax + 500, addresses, first: 'GET /' });
       await new Promise((resolve) => setTimeout(resolve, 500));
       return attacker.does({ kind: 'fare' });
     });
-    assert(open < socketsMax, `${open} are open`);
+    assert(open > socketsMax / 2 && open <= socketsMax, `${open} are open`);
   });
 });
