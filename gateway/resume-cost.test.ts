@@ -22,7 +22,7 @@ test('[DOOR-40] a crowd that resumes asks nobody but the router: one request for
   asked.reads = 0;
   const again = resumptions.map(() => connect());
   await stage.clock.advance(50);
-  again.forEach((flow, i) => flow.say({ type: 'hello', ...resumptions[i] }));
+  for (const [i, flow] of again.entries()) flow.say({ type: 'hello', ...resumptions[i] });
   await stage.clock.advance(50);
   for (const flow of again) assert.equal(flow.of('welcome')[0]?.resumed, true);
   assert.deepEqual([...asked.checked], [['resume', 50]], 'no signature of a token was checked');
