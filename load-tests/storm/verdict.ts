@@ -36,6 +36,7 @@ export interface Verdict {
 const LATE_MS_MAX = 500;
 const LATE_SHARE_MAX = 0.05;
 const IDLE_CORES_MIN = 0.05;
+const STARVED_SHARE_MAX = 0.2;
 /** A gateway that used all it may was the one that was waited for. */
 const USED_UP = 0.93;
 
@@ -70,11 +71,7 @@ export function verdictOf(drain: Drain, { costMicros }: Calm): Verdict {
     swarmCores: mean(({ swarmCores }) => swarmCores),
     swarmLateMs: Math.max(0, ...during.map(({ swarmLateMs }) => swarmLateMs)),
     machineIdleCores: mean(({ machineIdleCores }) => machineIdleCores),
-    bounded: boundedBy(
-      during,
-      usedShare,
-      mean(({ machineIdleCores }) => machineIdleCores),
-    ),
+    bounded: boundedBy(during, allowedCores, usedShare),
   };
 }
 
@@ -95,13 +92,19 @@ function takenPerSetUp({ samples, returnedMs, episode }: Drain): number {
   );
 }
 
-function boundedBy(during: Drain['samples'], usedShare: number, idleCores: number): string | undefined {
+function boundedBy(during: Drain['samples'], allowedCores: number, usedShare: number): string | undefined {
   if (usedShare >= USED_UP) return undefined;
-  const late =
-    during.filter(({ swarmLateMs }) => swarmLateMs > LATE_MS_MAX).length / Math.max(1, during.length);
+  const part = (is: (sample: Drain['samples'][number]) => boolean) =>
+    during.filter(is).length / Math.max(1, during.length);
+  const late = part(({ swarmLateMs }) => swarmLateMs > LATE_MS_MAX);
   if (late > LATE_SHARE_MAX)
     return `the swarm acted more than ${LATE_MS_MAX} ms late in ${(100 * late).toFixed(0)} % of the time`;
-  if (idleCores < IDLE_CORES_MIN) return 'the machine had no CPU left';
+  const starved = part(
+    ({ gatewayCores, machineIdleCores }) =>
+      machineIdleCores < IDLE_CORES_MIN && gatewayCores < USED_UP * allowedCores,
+  );
+  if (starved > STARVED_SHARE_MAX)
+    return `in ${(100 * starved).toFixed(0)} % of the time the machine had no CPU left, and the gateways less than they may use`;
   return undefined;
 }
 
