@@ -22,6 +22,7 @@ const welcome = '{"type":"welcome"}';
 class Asked {
   status = '';
   body = '';
+  readonly headers = new Map<string, string>();
   abort: () => void = () => {};
   readonly exchange: Exchange;
 
@@ -30,7 +31,7 @@ class Asked {
       onAborted: (handler: () => void) => (this.abort = handler),
       cork: (act: () => void) => act(),
       writeStatus: (status: string) => (this.status = status),
-      writeHeader: () => {},
+      writeHeader: (name: string, value: string) => this.headers.set(name, value),
       end: (body: string) => (this.body = body),
     };
     this.exchange = new Exchange(response as unknown as HttpResponse, clock, false);
@@ -207,6 +208,16 @@ test('closed before welcome: the fault is that of the request', async () => {
   assert.equal(first.answer?.fault, 'TOKEN_EXPIRED');
   assert.deepEqual(hub.of('closed'), [{ kind: 'closed', flow, fault: 'TOKEN_EXPIRED' }]);
   assert.deepEqual(heard(hub), []);
+});
+
+test('told to come later before welcome: HTTP says when, in whole seconds and in milliseconds', async () => {
+  const { clock, flow, poll } = flowUnderTest();
+  const asked = poll(0);
+  flow.close('BUSY', 7_300.5);
+  await clock.advance(0);
+  assert.match(asked.status, /^503 /);
+  assert.equal(asked.headers.get('Retry-After'), '8');
+  assert.equal(JSON.parse(asked.body).retryAfterMs, 7_301);
 });
 
 test('closed after welcome: its last words are an answer, and whoever polls on is told the fault', async () => {
