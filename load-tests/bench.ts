@@ -89,8 +89,8 @@ async function measuredPeers(): Promise<string> {
 }
 
 async function measuredDoor(): Promise<string> {
-  const clients = quick ? 500 : 3_000;
-  const costs = await doorCosts({ clients, rounds: quick ? 1 : 5, progress });
+  const clients = quick ? 300 : 2_000;
+  const costs = await doorCosts({ clients, rounds: quick ? 1 : 4, progress });
   console.log(`\n${doorTable(costs)}`);
   return doorText({ costs, clients, day, loadBefore });
 }

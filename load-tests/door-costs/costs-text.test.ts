@@ -24,3 +24,10 @@ test('a run replaces its own section and leaves the rest of the page', () => {
 test('a table without Python says what was not measured', () => {
   assert.match(doorTable({ ...costs, refusedMicros: [] }), /both ends +\| not measured/);
 });
+
+test('waiting sockets that were cut before their memory was read are not measured', () => {
+  assert.match(
+    doorTable({ ...costs, tls: { ...costs.tls, waitingBytes: [] } }),
+    /waits +\|[^|]+kB +\| not measured/,
+  );
+});

@@ -4,7 +4,7 @@
  * A run without it keeps the section as it stands. Pure.
  */
 
-import { spreadText, tableText } from '../bench/figure.ts';
+import { spreadText, tableText, type Unit } from '../bench/figure.ts';
 import { spreadOf } from '../bench/spread.ts';
 import { type DoorCosts, ways } from './costs.ts';
 
@@ -33,9 +33,15 @@ export function withDoorSection(page: string, text: string): string {
 }
 
 export function doorTable({ plain, tls, refusedMicros }: DoorCosts): string {
-  const micros = (values: readonly number[]) => spreadText(spreadOf(values), 'µs');
-  const kiloBytes = (bytes: readonly number[]) => spreadText(spreadOf(bytes.map((it) => it / 1_000)), 'kB');
-  const both = refusedMicros.length === 0 ? 'not measured' : micros(refusedMicros);
+  const told = (values: readonly number[], unit: Unit) =>
+    values.length === 0 ? 'not measured' : spreadText(spreadOf(values), unit);
+  const kiloBytes = (bytes: readonly number[]) =>
+    told(
+      bytes.map((it) => it / 1_000),
+      'kB',
+    );
+  const micros = (values: readonly number[]) => told(values, 'µs');
+  const both = micros(refusedMicros);
   return tableText(
     ['of one client', 'plain', 'TLS 1.3 at the gateway'],
     [
@@ -62,6 +68,6 @@ ${doorTable(costs)}
   opening*: the signature of the token in \`hello\` is wrong. *Resume* and *fresh*: until \`welcome\`, attached; router and NATS not counted.
 - What the kernel does for packets that arrive, it does on loopback in the name of who sent them. So a few microseconds of
   every exchange stand in the client's account, and as many of the client's in the gateway's.
-- *Waits*: upgraded, no \`hello\` yet; the kernel's own memory for the socket is not in it.
+- *Waits*: upgraded, no \`hello\` yet, 1,500 of them; the kernel's own memory for the socket is not in it.
 ${end}`;
 }

@@ -41,8 +41,8 @@ export interface Knocked {
 
 export interface Knocker {
   knock(order: KnockOrder): Promise<Knocked>;
-  /** Cuts those who stayed. */
-  leave(): Promise<void>;
+  /** Cuts those who stayed, and says how many the gateway had cut before. */
+  leave(): Promise<number>;
   close(): void;
 }
 
@@ -59,7 +59,7 @@ export function startKnocker(): Knocker {
     });
   return {
     knock: (order) => asked({ order }),
-    leave: async () => void (await asked({ order: 'leave' })),
+    leave: async () => (await asked({ order: 'leave' })).outcomes['gone'] ?? 0,
     close: () => child.disconnect(),
   };
 }
@@ -130,12 +130,18 @@ function one(order: Omit<KnockOrder, 'count' | 'atOnce'>, index: number): Promis
 
 async function leave(): Promise<Knocked> {
   const sockets = staying.splice(0);
+  const gone = sockets.filter(({ destroyed }) => destroyed).length;
   await Promise.all(
     sockets.map(
-      (socket) => new Promise<void>((gone) => void socket.once('close', () => gone()).resetAndDestroy()),
+      (socket) =>
+        new Promise<void>((closed) => {
+          // What is closed says so only once.
+          if (socket.destroyed) return closed();
+          socket.once('close', () => closed()).resetAndDestroy();
+        }),
     ),
   );
-  return { outcomes: {}, resumes: [] };
+  return { outcomes: { gone }, resumes: [] };
 }
 
 if (process.send !== undefined && process.argv[1] === import.meta.filename) {
