@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Calendar } from './calendar.ts';
 import { Optimum } from './optimum.ts';
+import { Population } from './population.ts';
 import { Ring } from './ring.ts';
 
 test('[SIM-1] the calendar gives every client at its time, years later too, and none twice', () => {
@@ -76,4 +77,29 @@ test('[SIM-4] the optimum is all work over all CPU, as it was there', () => {
   capped.lost(100, 30);
   for (let nowMs = 0; nowMs < 200; nowMs++) capped.passed(nowMs, 2, 0.4);
   assert(Math.abs(capped.doneAtMs - 75) < 1e-6);
+});
+
+test('[SIM-8] the numbers of one client are its own, however they lie together', () => {
+  const value = fc.nat(255);
+  fc.assert(
+    fc.property(fc.array(fc.tuple(value, value, value, value, value), { minLength: 1 }), (all) => {
+      const population = new Population(all.length, () => 0.5);
+      for (const [client, [phase, moved, serial, gateway, sinceMs]] of all.entries()) {
+        population.phase.set(client, phase);
+        population.moved.set(client, moved);
+        population.serial.set(client, serial);
+        population.gateway.set(client, gateway + 256);
+        population.sinceMs.set(client, sinceMs / 7);
+        population.serial.count(client);
+      }
+      for (const [client, [phase, moved, serial, gateway, sinceMs]] of all.entries()) {
+        assert.equal(population.phase.of(client), phase);
+        assert.equal(population.moved.of(client), moved);
+        assert.equal(population.serial.of(client), serial + 1);
+        assert.equal(population.gateway.of(client), gateway + 256);
+        assert.equal(population.sinceMs.of(client), sinceMs / 7);
+        assert.equal(population.attempts.of(client) + population.syns.of(client), 0);
+      }
+    }),
+  );
 });

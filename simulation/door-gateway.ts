@@ -68,7 +68,8 @@ export class DoorGateway implements SimulatedGateway {
   arrive(client: number, nowMs: number): Arrival {
     const { core, door } = this;
     const { rules, policy } = this.#options;
-    const listener: Listener = rules.callListener && core.population.inCall[client] === 1 ? 'call' : 'main';
+    const listener: Listener =
+      rules.callListener && core.population.inCall.of(client) === 1 ? 'call' : 'main';
     if (!door.listening[listener] && rules.closed !== 'listensAlways') {
       const drops = rules.closed === 'dropAfterAccept';
       core.interrupted(drops ? core.costs.dropMs : core.costs.kernelMs, nowMs);
@@ -80,7 +81,7 @@ export class DoorGateway implements SimulatedGateway {
       core.interrupted(core.costs.dropMs, nowMs);
       return 'refused';
     }
-    this.#accepted[listener].push(client, core.population.serial[client]!);
+    this.#accepted[listener].push(client, core.population.serial.of(client));
     return 'accepted';
   }
 
@@ -157,19 +158,20 @@ export class DoorGateway implements SimulatedGateway {
       const client = this.#hellos.left;
       const openedAtMs = this.#hellos.right - rttMs;
       this.#hellos.dropFirst();
-      if (population.phase[client] !== OPEN || population.gateway[client] !== this.core.number) continue;
-      const needsCredit = this.#options.ceiling && population.fresh[client] === 1;
-      const movable = population.moved[client] === 0;
+      if (population.phase.of(client) !== OPEN || population.gateway.of(client) !== this.core.number)
+        continue;
+      const needsCredit = this.#options.ceiling && population.fresh.of(client) === 1;
+      const movable = population.moved.of(client) === 0;
       waits(this.door, client, this.#classOf(client), needsCredit, movable, openedAtMs);
     }
   }
 
   #classOf(client: number): WaitingClass {
     const { population } = this.core;
-    const name = timingNames[population.timing[client]!];
+    const name = timingNames[population.timing.of(client)];
     if (name === 'socketIo' || name === 'fixed') return 'stock';
-    if (population.inCall[client] === 1) return 'call';
-    return population.fresh[client] === 1 ? 'fresh' : 'resume';
+    if (population.inCall.of(client) === 1) return 'call';
+    return population.fresh.of(client) === 1 ? 'fresh' : 'resume';
   }
 
   #do(turn: Turn): void {
@@ -194,7 +196,7 @@ export class DoorGateway implements SimulatedGateway {
     const queue = this.#accepted[listener];
     const [client, serial] = [queue.left, queue.right];
     queue.dropFirst();
-    const here = population.phase[client] === SHAKING && population.serial[client] === serial;
+    const here = population.phase.of(client) === SHAKING && population.serial.of(client) === serial;
     this.#spend(turn, here ? costs.handshakeMs : costs.abandonedMs);
     handshaken(door, listener, here);
     if (!here) return;

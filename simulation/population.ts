@@ -1,11 +1,12 @@
 /**
- * Population: a million clients in columns, and when each comes back.
+ * Population: a million clients in records, and when each comes back.
  *
  * What a client of ours does next is asked of the SDK's own core: its state is put together from the columns,
  * stepped, and taken apart again. The other timings are those of stock clients and of the law without a part.
  */
 
 import { type Reconnect, reconnect, type Windows } from '#client/reconnect.ts';
+import { Bytes, Reals, recordsOf, Words } from './columns.ts';
 import type { ClientTiming } from './policies.ts';
 
 export const AWAY = 0;
@@ -43,50 +44,51 @@ export function timingOf(name: ClientTiming, patienceMs: number): Timing {
 
 export class Population {
   readonly size: number;
-  readonly phase: Uint8Array;
+  readonly phase: Bytes;
   /** An index into `timingNames`. */
-  readonly timing: Uint8Array;
-  readonly inCall: Uint8Array;
+  readonly timing: Bytes;
+  readonly inCall: Bytes;
   /** Comes with a token of the identity provider instead of a resume token. */
-  readonly fresh: Uint8Array;
-  /** Counts attempts, so that what was left of an earlier one is known for it. */
-  readonly serial: Uint16Array;
-  /** Attempts since the loss. */
-  readonly attempts: Uint16Array;
+  readonly fresh: Bytes;
   /** SYNs of this attempt that nobody answered. */
-  readonly syns: Uint8Array;
-  /** Where the client is, was, or is going. */
-  readonly gateway: Uint16Array;
+  readonly syns: Bytes;
   /** Whether it was told which gateway to go to. */
-  readonly sent: Uint8Array;
-  readonly moved: Uint8Array;
-  readonly backAtMs: Float32Array;
-  readonly #lossAtMs: Float64Array;
-  readonly #rank: Float64Array;
-  readonly #windowMs: Float64Array;
-  readonly #upSinceMs: Float64Array;
-  readonly #spread: Uint16Array;
+  readonly sent: Bytes;
+  readonly moved: Bytes;
+  /** Counts attempts, so that what was left of an earlier one is known for it. */
+  readonly serial: Words;
+  /** Attempts since the loss. */
+  readonly attempts: Words;
+  /** Where the client is, was, or is going. */
+  readonly gateway: Words;
+  /** When it came up, or came for the first time. */
+  readonly sinceMs: Reals;
+  readonly #lossAtMs: Reals;
+  readonly #rank: Reals;
+  readonly #windowMs: Reals;
+  readonly #spread: Words;
   readonly #spreads: Windows[] = [];
   readonly #draw: () => number;
 
   constructor(size: number, draw: () => number) {
     this.size = size;
-    this.phase = new Uint8Array(size);
-    this.timing = new Uint8Array(size);
-    this.inCall = new Uint8Array(size);
-    this.fresh = new Uint8Array(size);
-    this.serial = new Uint16Array(size);
-    this.attempts = new Uint16Array(size);
-    this.syns = new Uint8Array(size);
-    this.gateway = new Uint16Array(size);
-    this.sent = new Uint8Array(size);
-    this.moved = new Uint8Array(size);
-    this.backAtMs = new Float32Array(size);
-    this.#lossAtMs = new Float64Array(size);
-    this.#rank = new Float64Array(size);
-    this.#windowMs = new Float64Array(size);
-    this.#upSinceMs = new Float64Array(size).fill(Number.NEGATIVE_INFINITY);
-    this.#spread = new Uint16Array(size);
+    const { small, reals } = recordsOf(size);
+    this.serial = new Words(small, 0);
+    this.attempts = new Words(small, 2);
+    this.gateway = new Words(small, 4);
+    this.#spread = new Words(small, 6);
+    this.phase = new Bytes(small, 8);
+    this.timing = new Bytes(small, 9);
+    this.inCall = new Bytes(small, 10);
+    this.fresh = new Bytes(small, 11);
+    this.syns = new Bytes(small, 12);
+    this.sent = new Bytes(small, 13);
+    this.moved = new Bytes(small, 14);
+    this.#lossAtMs = new Reals(reals, 0);
+    this.#rank = new Reals(reals, 8);
+    this.#windowMs = new Reals(reals, 16);
+    this.sinceMs = new Reals(reals, 24);
+    for (let client = 0; client < size; client++) this.sinceMs.set(client, Number.NEGATIVE_INFINITY);
     this.#draw = draw;
   }
 
@@ -96,33 +98,32 @@ export class Population {
   }
 
   welcomed(client: number, atMs: number): void {
-    this.phase[client] = UP;
-    this.#upSinceMs[client] = atMs;
-    this.backAtMs[client] = atMs;
-    this.moved[client] = 0;
+    this.phase.set(client, UP);
+    this.sinceMs.set(client, atMs);
+    this.moved.set(client, 0);
   }
 
   /** A client that was up lost its flow, told the spread of that number; gives the time of its first attempt. */
   lost(client: number, spread: number, nowMs: number): number {
     this.#ended(client);
-    this.attempts[client] = 0;
-    this.#spread[client] = spread;
+    this.attempts.set(client, 0);
+    this.#spread.set(client, spread);
     const stock = this.#stockWaitMs(client);
     if (stock !== undefined) return nowMs + stock;
-    const before = { phase: 'up', sinceMs: this.#upSinceMs[client]!, ...this.#kept(client) } as const;
+    const before = { phase: 'up', sinceMs: this.sinceMs.of(client), ...this.#kept(client) } as const;
     return this.#store(
       client,
-      reconnect(before, { kind: 'lost', inCall: this.inCall[client] === 1 }, nowMs, this.#draw),
+      reconnect(before, { kind: 'lost', inCall: this.inCall.of(client) === 1 }, nowMs, this.#draw),
     );
   }
 
   /** A client comes for the first time: at once. */
   came(client: number, spread: number, nowMs: number): void {
-    this.phase[client] = AWAY;
-    this.#spread[client] = spread;
-    this.#lossAtMs[client] = nowMs;
-    this.#rank[client] = Math.max(this.#draw(), 1e-4);
-    this.#windowMs[client] = Math.max(this.#spreads[spread]!.gatewayMs, 250);
+    this.phase.set(client, AWAY);
+    this.#spread.set(client, spread);
+    this.#lossAtMs.set(client, nowMs);
+    this.#rank.set(client, Math.max(this.#draw(), 1e-4));
+    this.#windowMs.set(client, Math.max(this.#spreads[spread]!.gatewayMs, 250));
   }
 
   /** An attempt failed; gives the time of the next. */
@@ -131,7 +132,7 @@ export class Population {
     const stock = this.#stockWaitMs(client);
     if (stock !== undefined) return nowMs + (afterMs ?? stock);
     const kept = this.#kept(client);
-    const name = timingNames[this.timing[client]!];
+    const name = timingNames[this.timing.of(client)];
     if (name === 'withoutGrowth') return nowMs + kept.loss.rank * kept.spread.fleetMs;
     const trying = { phase: 'trying', ...kept } as const;
     if (name === 'redrawn') return this.#redrawn(client, trying, nowMs);
@@ -141,9 +142,9 @@ export class Population {
   /** A client that waited was sent to another gateway; gives the time of its attempt there. */
   sentOn(client: number, gateway: number, afterMs: number, nowMs: number): number {
     this.#ended(client);
-    this.gateway[client] = gateway;
-    this.sent[client] = 1;
-    this.moved[client] = 1;
+    this.gateway.set(client, gateway);
+    this.sent.set(client, 1);
+    this.moved.set(client, 1);
     const trying = { phase: 'trying', ...this.#kept(client) } as const;
     return this.#store(client, reconnect(trying, { kind: 'sentOn', afterMs }, nowMs, this.#draw));
   }
@@ -152,41 +153,41 @@ export class Population {
   #redrawn(client: number, trying: Reconnect, nowMs: number): number {
     const last = { ...trying, phase: 'trying', loss: { ...trying.loss, rank: 1 } } as const;
     const endsMs = this.#store(client, reconnect(last, { kind: 'failed' }, nowMs, this.#draw));
-    this.#rank[client] = trying.loss.rank;
+    this.#rank.set(client, trying.loss.rank);
     return nowMs + this.#draw() * (endsMs - nowMs);
   }
 
   #ended(client: number): void {
-    this.phase[client] = AWAY;
-    this.serial[client]! += 1;
-    this.syns[client] = 0;
-    this.sent[client] = 0;
+    this.phase.set(client, AWAY);
+    this.serial.count(client);
+    this.syns.set(client, 0);
+    this.sent.set(client, 0);
   }
 
   #kept(client: number) {
     return {
-      spread: this.#spreads[this.#spread[client]!]!,
+      spread: this.#spreads[this.#spread.of(client)]!,
       loss: {
-        atMs: this.#lossAtMs[client]!,
-        rank: this.#rank[client]!,
-        inCall: this.inCall[client] === 1,
-        windowMs: this.#windowMs[client]!,
+        atMs: this.#lossAtMs.of(client),
+        rank: this.#rank.of(client),
+        inCall: this.inCall.of(client) === 1,
+        windowMs: this.#windowMs.of(client),
       },
     };
   }
 
   #store(client: number, state: Reconnect): number {
     const { loss } = state;
-    this.#lossAtMs[client] = loss.atMs;
-    this.#rank[client] = loss.rank;
-    this.#windowMs[client] = loss.windowMs;
+    this.#lossAtMs.set(client, loss.atMs);
+    this.#rank.set(client, loss.rank);
+    this.#windowMs.set(client, loss.windowMs);
     return state.phase === 'waiting' ? state.attemptAtMs : Number.NaN;
   }
 
   /** How long a client that is not ours waits before its next attempt. */
   #stockWaitMs(client: number): number | undefined {
-    const failures = this.attempts[client]!;
-    switch (timingNames[this.timing[client]!]) {
+    const failures = this.attempts.of(client);
+    switch (timingNames[this.timing.of(client)]) {
       case 'socketIo': {
         const baseMs = 1_000 * 2 ** Math.min(failures, 8);
         return Math.min(baseMs * (0.5 + this.#draw()), 5_000);

@@ -30,7 +30,7 @@ export class QueueGateway implements SimulatedGateway {
     const { over, limit } = this.#rules;
     if (over === 'synDropped' && this.#shaking >= limit) return 'unanswered';
     this.#shaking += 1;
-    this.#work.push(client, this.core.population.serial[client]!);
+    this.#work.push(client, this.core.population.serial.of(client));
     return 'accepted';
   }
 
@@ -64,7 +64,7 @@ export class QueueGateway implements SimulatedGateway {
     while (this.#hellos.length > 0 && this.#hellos.right <= freeAtMs) {
       const client = this.#hellos.left;
       this.#hellos.dropFirst();
-      if (population.phase[client] === OPEN) this.#work.push(client, -1 - population.serial[client]!);
+      if (population.phase.of(client) === OPEN) this.#work.push(client, -1 - population.serial.of(client));
     }
   }
 
@@ -82,7 +82,7 @@ export class QueueGateway implements SimulatedGateway {
     const { core } = this;
     const { population, costs } = core;
     this.#shaking -= 1;
-    if (population.phase[client] !== SHAKING || population.serial[client] !== serial) {
+    if (population.phase.of(client) !== SHAKING || population.serial.of(client) !== serial) {
       core.work(costs.abandonedMs);
       return;
     }
@@ -110,7 +110,7 @@ export class QueueGateway implements SimulatedGateway {
   #setUp(client: number, serial: number): void {
     const { core } = this;
     const { population, costs } = core;
-    if (population.phase[client] !== OPEN || population.serial[client] !== serial) return;
+    if (population.phase.of(client) !== OPEN || population.serial.of(client) !== serial) return;
     core.work(costs.setUpMs);
     core.setUp(client);
   }

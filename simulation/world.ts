@@ -69,7 +69,7 @@ class World {
     this.#timings = timingNames.map((name) => timingOf(name, patienceMs));
     this.#fleet = new Fleet(scenario, policy, this.#population, this.#costs, this.#draw, {
       opened: (client) => {
-        this.#population.phase[client] = OPEN;
+        this.#population.phase.set(client, OPEN);
       },
       setUp: (client, _gateway, atMs) => this.#setUp(client, atMs),
       turnedAway: (client, atMs, afterMs) => this.#failed(client, atMs, afterMs),
@@ -117,26 +117,28 @@ class World {
     ];
     for (let client = 0; client < population.size; client++) {
       const isStock = stock !== undefined && this.#draw() < stock.share;
-      population.timing[client] = isStock ? stocks : ours;
+      population.timing.set(client, isStock ? stocks : ours);
       if (client >= clients) {
-        population.timing[client] = ours;
-        population.fresh[client] = 1;
-        population.phase[client] = ABSENT;
+        population.timing.set(client, ours);
+        population.fresh.set(client, 1);
+        population.phase.set(client, ABSENT);
         continue;
       }
-      population.inCall[client] = !isStock && this.#draw() < inCallShare ? 1 : 0;
-      population.fresh[client] = allFresh === true || isStock ? 1 : 0;
-      population.gateway[client] = client % gateways;
-      population.phase[client] = UP;
+      population.inCall.set(client, !isStock && this.#draw() < inCallShare ? 1 : 0);
+      population.fresh.set(client, allFresh === true || isStock ? 1 : 0);
+      population.gateway.set(client, client % gateways);
+      population.phase.set(client, UP);
     }
     this.#fleet.populated();
   }
 
   /** The loss all begins with. */
   #lose(): void {
-    const { deadForGood } = this.#scenario;
+    const { deadForGood, gateways } = this.#scenario;
     for (const gateway of this.#fleet.gateways) {
-      if (deadForGood === undefined || gateway.core.number < deadForGood) this.#kill(gateway.core.number);
+      const { number } = gateway.core;
+      // Each is connected where it was first, so there is no need to ask all for every gateway.
+      if (deadForGood === undefined || number < deadForGood) this.#kill(number, number, gateways);
     }
     this.#lost = this.#away;
   }
@@ -155,12 +157,13 @@ class World {
     }
   }
 
-  #kill(number: number): void {
+  /** @param first and every: which clients may be at that gateway. */
+  #kill(number: number, first = 0, every = 1): void {
     const population = this.#population;
     const spread = this.#fleet.kill(number, this.#nowMs);
-    for (let client = 0; client < population.size; client++) {
-      const phase = population.phase[client]!;
-      if (population.gateway[client] !== number || phase === AWAY || phase === ABSENT) continue;
+    for (let client = first; client < population.size; client += every) {
+      const phase = population.phase.of(client);
+      if (population.gateway.of(client) !== number || phase === AWAY || phase === ABSENT) continue;
       const nextMs =
         phase === UP
           ? this.#loseOne(client, spread)
@@ -176,7 +179,8 @@ class World {
   }
 
   #owed(client: number): void {
-    const credits = this.#fleet.ceilingPerMs < Number.POSITIVE_INFINITY ? this.#population.fresh[client]! : 0;
+    const credits =
+      this.#fleet.ceilingPerMs < Number.POSITIVE_INFINITY ? this.#population.fresh.of(client) : 0;
     this.#optimum.lost(this.#costs.handshakeMs + this.#costs.setUpMs, credits);
   }
 
@@ -185,7 +189,7 @@ class World {
       const client = this.#newcomers.left;
       this.#newcomers.dropFirst();
       this.#population.came(client, this.#fleet.untold, this.#nowMs);
-      this.#population.backAtMs[client] = this.#nowMs;
+      this.#population.sinceMs.set(client, this.#nowMs);
       this.#owed(client);
       this.#schedule(client, this.#nowMs);
     }
@@ -198,13 +202,13 @@ class World {
   /** A SYN reaches the balancer. */
   readonly #arrive = (client: number): void => {
     const population = this.#population;
-    const first = population.syns[client] === 0;
-    const repeated = !first || population.sent[client] === 1;
-    const number = repeated ? population.gateway[client]! : this.#fleet.chosen(this.#nowMs);
-    population.gateway[client] = number;
+    const first = population.syns.of(client) === 0;
+    const repeated = !first || population.sent.of(client) === 1;
+    const number = repeated ? population.gateway.of(client) : this.#fleet.chosen(this.#nowMs);
+    population.gateway.set(client, number);
     if (first) {
       this.#records.attempted();
-      population.attempts[client]! += 1;
+      population.attempts.count(client);
     }
     switch (this.#fleet.arrive(number, client, this.#nowMs)) {
       case 'accepted':
@@ -218,22 +222,23 @@ class World {
 
   #accepted(client: number): void {
     const population = this.#population;
-    population.phase[client] = SHAKING;
-    const timing = population.timing[client]!;
+    population.phase.set(client, SHAKING);
+    const timing = population.timing.of(client);
     const { clients, deadlines } = this.#patience[timing]!;
-    const waitedMs = population.syns[client] === 0 ? 0 : SYN_AGAIN_MS * (2 ** population.syns[client]! - 1);
+    const waitedMs =
+      population.syns.of(client) === 0 ? 0 : SYN_AGAIN_MS * (2 ** population.syns.of(client) - 1);
     const deadlineMs = this.#nowMs - this.#scenario.rttMs / 2 + this.#timings[timing]!.patienceMs - waitedMs;
-    clients.push(client, population.serial[client]!);
+    clients.push(client, population.serial.of(client));
     deadlines.push(deadlineMs, 0);
   }
 
   #unanswered(client: number): void {
     const population = this.#population;
-    const againMs = SYN_AGAIN_MS * 2 ** population.syns[client]!;
+    const againMs = SYN_AGAIN_MS * 2 ** population.syns.of(client);
     const goneMs = againMs - SYN_AGAIN_MS;
-    const leftMs = this.#timings[population.timing[client]!]!.patienceMs - goneMs;
+    const leftMs = this.#timings[population.timing.of(client)]!.patienceMs - goneMs;
     if (againMs > leftMs) return this.#failed(client, this.#nowMs + leftMs, undefined);
-    population.syns[client]! += 1;
+    population.syns.count(client);
     this.#calendar.enter(client, this.#nowMs + againMs, this.#nowMs);
   }
 
@@ -245,11 +250,11 @@ class World {
         const [client, serial] = [clients.left, clients.right];
         clients.dropFirst();
         deadlines.dropFirst();
-        if (population.serial[client] !== serial) continue;
-        const phase = population.phase[client];
+        if (population.serial.of(client) !== serial) continue;
+        const phase = population.phase.of(client);
         if (phase === OPEN && !staysOnceOpen) {
           this.#records.openTimeouts += 1;
-          this.#fleet.gateways[population.gateway[client]!]!.gaveUp(client);
+          this.#fleet.gateways[population.gateway.of(client)]!.gaveUp(client);
         } else if (phase === SHAKING) this.#records.handshakeTimeouts += 1;
         else continue;
         this.#failed(client, this.#nowMs, undefined);
@@ -268,7 +273,7 @@ class World {
   };
 
   #setUp(client: number, atMs: number): void {
-    const cameMs = this.#population.backAtMs[client]!;
+    const cameMs = this.#population.sinceMs.of(client);
     const backMs = atMs + this.#scenario.rttMs / 2;
     this.#population.welcomed(client, backMs);
     this.#records.setUp();
@@ -283,9 +288,11 @@ class World {
     const back = (ms: number) => (ms >= this.#horizonMs ? undefined : ms + rttMs / 2 - awayMs);
     const inCall: number[] = [];
     for (let client = 0; client < clients; client++) {
-      if (population.inCall[client] === 1 && population.attempts[client]! > 0) {
+      if (population.inCall.of(client) === 1 && population.attempts.of(client) > 0) {
         inCall.push(
-          population.phase[client] === UP ? population.backAtMs[client]! - awayMs : Number.POSITIVE_INFINITY,
+          population.phase.of(client) === UP
+            ? Math.fround(population.sinceMs.of(client)) - awayMs
+            : Number.POSITIVE_INFINITY,
         );
       }
     }
