@@ -77,7 +77,13 @@ export function createSocketless(bus: Bus, clock: Clock, config: GatewayConfig):
       events = given;
       const nothing = () => undefined;
       const listen = async () => ({ main: 0 });
-      return { listen, stopListening: nothing, setListening: () => true, socketsLeft: () => 1e6, close: nothing };
+      return {
+        listen,
+        stopListening: nothing,
+        setListening: () => true,
+        socketsLeft: () => 1e6,
+        close: nothing,
+      };
     },
   });
   function opened(user: string): SocketlessFlow {

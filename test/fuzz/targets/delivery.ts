@@ -84,7 +84,13 @@ async function startGateway(): Promise<Gateway> {
       events = given;
       const nothing = () => undefined;
       const listen = async () => ({ main: 1 });
-      return { listen, stopListening: nothing, setListening: () => true, socketsLeft: () => 1e6, close: nothing };
+      return {
+        listen,
+        stopListening: nothing,
+        setListening: () => true,
+        socketsLeft: () => 1e6,
+        close: nothing,
+      };
     },
   });
   await gateway.start();
