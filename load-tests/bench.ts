@@ -90,7 +90,8 @@ async function measuredPeers(): Promise<string> {
 
 async function measuredDoor(): Promise<string> {
   const clients = quick ? 300 : 2_000;
-  const costs = await doorCosts({ clients, rounds: quick ? 1 : 4, progress });
+  const waiting = quick ? 500 : 1_500;
+  const costs = await doorCosts({ clients, waiting, rounds: quick ? 1 : 4, progress });
   console.log(`\n${doorTable(costs)}`);
-  return doorText({ costs, clients, day, loadBefore });
+  return doorText({ costs, clients, waiting, day, loadBefore });
 }

@@ -71,7 +71,7 @@ console.log(
   tableText(
     [
       'balancer',
-      'clients in',
+      'clients',
       'turned away',
       'by the other',
       'waited: 99 of 100, most',

@@ -10,7 +10,8 @@ const transport = (first: number) => ({
   waitingBytes: [1_500],
 });
 const costs: DoorCosts = { plain: transport(20), tls: transport(200), refusedMicros: [8] };
-const text = (clients: number) => doorText({ costs, clients, day: '2026-01-31', loadBefore: 0.1 });
+const text = (clients: number) =>
+  doorText({ costs, clients, waiting: 1_500, day: '2026-01-31', loadBefore: 0.1 });
 
 test('a run replaces its own section and leaves the rest of the page', () => {
   const page = withDoorSection('# Page\n\nbefore\n', text(10));

@@ -11,6 +11,7 @@ import { type DoorCosts, ways } from './costs.ts';
 export interface DoorCostsRun {
   readonly costs: DoorCosts;
   readonly clients: number;
+  readonly waiting: number;
   readonly day: string;
   readonly loadBefore: number;
 }
@@ -52,7 +53,7 @@ export function doorTable({ plain, tls, refusedMicros }: DoorCosts): string {
   );
 }
 
-export function doorText({ costs, clients, day, loadBefore }: DoorCostsRun): string {
+export function doorText({ costs, clients, waiting, day, loadBefore }: DoorCostsRun): string {
   return `${begin}
 ## Letting in, and refusing
 
@@ -68,6 +69,6 @@ ${doorTable(costs)}
   opening*: the signature of the token in \`hello\` is wrong. *Resume* and *fresh*: until \`welcome\`, attached; router and NATS not counted.
 - What the kernel does for packets that arrive, it does on loopback in the name of who sent them. So a few microseconds of
   every exchange stand in the client's account, and as many of the client's in the gateway's.
-- *Waits*: upgraded, no \`hello\` yet, 1,500 of them; the kernel's own memory for the socket is not in it.
+- *Waits*: upgraded, no \`hello\` yet, ${waiting} at once; the kernel's own memory for the socket is not in it.
 ${end}`;
 }

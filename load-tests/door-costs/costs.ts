@@ -21,6 +21,8 @@ import { type Goal, type Knocked, type Knocker, startKnocker } from './knocker.t
 export interface DoorCostsOptions {
   readonly clients: number;
   readonly rounds: number;
+  /** So few that all are open before the first has waited 10 s, after which a gateway cuts who says nothing. */
+  readonly waiting: number;
   readonly progress: (line: string) => void;
 }
 
@@ -51,8 +53,6 @@ const AT_ONCE = 64;
 const IDLE_MS = 1_000;
 /** After clients left, routers let their sessions go. */
 const LEAVING_MS = 500;
-/** So few that all are open before the first has waited 10 s, after which a gateway cuts who says nothing. */
-const WAITING_SOCKETS = 1_500;
 const CONNECTS = 100_000;
 
 export async function doorCosts(options: DoorCostsOptions): Promise<DoorCosts> {
@@ -80,7 +80,7 @@ type Idle = ReadonlyMap<number, number>;
 async function measured(
   keeper: Keeper,
   tls: boolean,
-  { clients, rounds, progress }: DoorCostsOptions,
+  { clients, rounds, waiting, progress }: DoorCostsOptions,
 ): Promise<TransportCosts> {
   const scene = await startScene(keeper, tls, clients);
   const micros = Object.fromEntries(ways.map((way) => [way, [] as number[]])) as Record<Way, number[]>;
@@ -93,7 +93,7 @@ async function measured(
   }
   const waitingBytes: number[] = [];
   for (let round = 1; round <= rounds; round++) {
-    const bytes = await waitingSocketBytes(scene);
+    const bytes = await waitingSocketBytes(scene, waiting);
     if (bytes !== undefined) waitingBytes.push(bytes);
     progress(
       `door, ${tls ? 'TLS' : 'plain'}, waiting sockets ${round}/${rounds}  ${bytes?.toFixed(0) ?? 'some were cut'} bytes`,
@@ -109,7 +109,7 @@ async function startScene(keeper: Keeper, tls: boolean, clients: number): Promis
   const env: Environment = { ...unbounded, ...issuer.env, ...collecting, ...(tls ? files : {}) };
   const bounds: Record<string, Environment> = {
     'gateway-2': { GATEWAY_FLOWS_MAX: '1', GATEWAY_DOOR: 'open' },
-    'gateway-3': { GATEWAY_SOCKETS_MAX: '1' },
+    'gateway-3': { GATEWAY_SOCKETS_MAX: '1', GATEWAY_DOOR: 'open' },
   };
   const envOf = (name: string) => bounds[name] ?? {};
   const fleet = keeper.keep(await startFleet({ gateways: 3, routers: 1, env, envOf }), (one) => one.stop());
@@ -216,17 +216,17 @@ function portOf({ url }: ServiceProcess): number {
 }
 
 /** Of clients that opened and have not said who they are; `undefined` where the machine was so slow that some were cut. */
-async function waitingSocketBytes({ knocker, tls, gateway }: Scene): Promise<number | undefined> {
+async function waitingSocketBytes(
+  { knocker, tls, gateway }: Scene,
+  count: number,
+): Promise<number | undefined> {
   const before = await ownBytesAfterCollection(gateway);
   const order = { port: portOf(gateway), tls, atOnce: AT_ONCE, hellos: [] };
-  told(
-    await knocker.knock({ ...order, goal: 'upgraded', count: WAITING_SOCKETS, stay: true }),
-    'HTTP/1.1 101',
-  );
+  told(await knocker.knock({ ...order, goal: 'upgraded', count, stay: true }), 'HTTP/1.1 101');
   const bytes = (await ownBytesAfterCollection(gateway)) - before;
   const cut = await knocker.leave();
   await pause(LEAVING_MS);
-  return cut === 0 ? bytes / WAITING_SOCKETS : undefined;
+  return cut === 0 ? bytes / count : undefined;
 }
 
 /** Connects to a port where nobody listens. */
