@@ -69,6 +69,6 @@ ${doorTable(costs)}
   opening*: the signature of the token in \`hello\` is wrong. *Resume* and *fresh*: until \`welcome\`, attached; router and NATS not counted.
 - What the kernel does for packets that arrive, it does on loopback in the name of who sent them. So a few microseconds of
   every exchange stand in the client's account, and as many of the client's in the gateway's.
-- *Waits*: upgraded, no \`hello\` yet, ${waiting} at once; the kernel's own memory for the socket is not in it.
+- *Waits*: upgraded, no \`hello\` yet, ${waiting} at once on a gateway that had none before; the kernel's own memory for the socket is not in it.
 ${end}`;
 }
