@@ -4,7 +4,7 @@
  * Measured with bare uWebSockets.js on one core of a shared machine. Accepting is counted with the handshake. A client that
  * gave up costs its handshake all the same: the server sees only afterwards that nobody is there. A real gateway takes more per
  * client (`npm run bench -- --only door`, `docs/benchmarks.md`): for a whole set-up with ES256 158 µs plain and 363 under TLS, with a
- * sealed token 100 and 306; a 503 agrees. So a refusal by a set-up is dearer here than there.
+ * sealed token 100 and 306; a 503 agrees. Measured by a set-up, refusals are dearer here than there.
  */
 
 export interface Costs {
