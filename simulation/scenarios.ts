@@ -76,11 +76,11 @@ export function scenarios(size: Size): readonly Scenario[] {
       'rate-high',
       'set-up rate believed 50 % too high, samples noisy by 30 %',
       { ...wrong, believed: 1.5 },
-      [back99(1.02), backAll(1.05)],
+      [back99(1.02), backAll(1.05, 1.062)],
     ),
     of('rate-low', 'set-up rate believed 50 % too low, samples noisy by 30 %', { ...wrong, believed: 0.5 }, [
       back99(1.02),
-      backAll(1.05),
+      backAll(1.05, 1.062),
     ]),
     of('brownout', 'half the CPU gone for 20 s', { brownout: { fromMs: 2_000, toMs: 22_000, speed: 0.5 } }, [
       back99(1.03),
