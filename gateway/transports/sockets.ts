@@ -2,8 +2,8 @@
  * Sockets: how many TCP connections stand at the clients' ports, those included that have said nothing yet.
  *
  * Who connects and sends its request byte by byte, or none, is no flow and holds no more than a file descriptor until
- * uWebSockets.js gives up on it (8 to 12 s after it came, whatever came meanwhile); but of file descriptors there are only
- * so many, and without one nobody can come. So past a bound connections are closed as they come. The hub hears of each
+ * uWebSockets.js gives up on it (8 to 12 s after it came, whatever came meanwhile; some 30 s where it was held); but of
+ * file descriptors there are only so many, and without one nobody can come. So past a bound connections are closed as they come. The hub hears of each
  * connection before its TLS handshake, and may hold it there.
  */
 
