@@ -68,6 +68,7 @@ export async function doorCosts(options: DoorCostsOptions): Promise<DoorCosts> {
 interface Scene {
   readonly fleet: Fleet;
   readonly knocker: Knocker;
+  readonly holders: readonly Knocker[];
   readonly issuer: RotatingIssuer;
   readonly tls: boolean;
   readonly clients: number;
@@ -117,22 +118,14 @@ async function startScene(keeper: Keeper, tls: boolean, clients: number): Promis
   const envOf = (name: string) => bounds[name] ?? {};
   const fleet = keeper.keep(await startFleet({ gateways: 3, routers: 1, env, envOf }), (one) => one.stop());
   const named = (name: string) => fleet.gateways.find((one) => one.name === name)!;
-  const scene: Scene = {
+  return {
     knocker: keeper.keep(startKnocker(), (one) => one.close()),
+    holders: [0, 1].map(() => keeper.keep(startKnocker(), (one) => one.close())),
     ...{ fleet, issuer, tls, clients },
     gateway: named('gateway-1'),
     full: named('gateway-2'),
     crowded: named('gateway-3'),
   };
-  // Each of the two has its one.
-  for (const one of [scene.full, scene.crowded]) {
-    const holder = keeper.keep(startKnocker(), (it) => it.close());
-    const hello = helloOf(issuer.token(one.name));
-    const goal = 'answered' as const;
-    const order = { port: portOf(one), tls, goal, count: 1, atOnce: 1, hellos: [hello], stay: true };
-    told(await holder.knock(order), '{"type":"welcome"');
-  }
-  return scene;
 }
 
 async function measureRound(scene: Scene, round: number): Promise<Record<Way, number>> {
@@ -141,8 +134,15 @@ async function measureRound(scene: Scene, round: number): Promise<Record<Way, nu
   const tokens = Array.from({ length: clients }, (_, n) => issuer.token(named(n)));
   const bare = { hellos: [], stay: false };
   const idle = await idleOf([gateway, full, crowded]);
+  // Each of the two has its one, anew in each round: it answers no pings and would be cut.
+  for (const [n, one] of [full, crowded].entries()) {
+    const hellos = [helloOf(issuer.token(`${one.name}-${round}`))];
+    const order = { port: portOf(one), tls: scene.tls, hellos, count: 1, atOnce: 1, stay: true } as const;
+    told(await scene.holders[n]!.knock({ ...order, goal: 'answered' }), '{"type":"welcome"');
+  }
   const accept = await cost(scene, idle, crowded, 'closed', bare, '');
   const busy = await cost(scene, idle, full, 'upgraded', bare, 'HTTP/1.1 503');
+  for (const holder of scene.holders) await holder.leave();
   const upgrade = await cost(scene, idle, gateway, 'upgraded', bare, 'HTTP/1.1 101');
   const wrong = tokens.map((token, n) => helloOf(forged(token, `${named(n)}-forged`)));
   const refusal = await cost(
