@@ -8,11 +8,13 @@
  * what an earlier one still says. News are never repeated and never answered. What a gateway acts on stands in its
  * reports, so whatever was lost on the way is told again. A gateway that heard no news for 3 s goes on by itself.
  *
- * Schema first, compiled once at load. Fields that are not known are ignored.
+ * Schema first, compiled once at load. Fields that are not known are taken away,
+ * so that nobody keeps them or passes them on.
  */
 
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { Clean } from 'typebox/value';
 import { NODE_VERSION } from './limits.ts';
 import { Spread } from './messages.ts';
 import { decodeNodeMessage } from './nodes.ts';
@@ -186,6 +188,6 @@ function reader<Message extends { readonly v: number }>(schema: TSchema) {
   return (data: Uint8Array): Message | Unreadable => {
     const message = decodeNodeMessage<{ readonly v?: unknown }>(data);
     if (typeof message?.v === 'number' && message.v > NODE_VERSION) return 'VERSION';
-    return validator.Check(message) ? (message as unknown as Message) : 'MALFORMED';
+    return validator.Check(message) ? (Clean(schema, message) as Message) : 'MALFORMED';
   };
 }

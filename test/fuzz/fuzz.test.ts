@@ -18,7 +18,10 @@ for (const [name, make] of targets) {
     t.after(() => target.close?.());
     const starts = corpusOf(name).map(({ bytes }) => bytes);
     assert(starts.length > 0, 'there is a corpus');
-    const { judged, kinds, broken } = await fuzz(target, starts, { inputs, seed });
+    const { judged, kinds, broken } = await fuzz(target, starts, {
+      inputs: Math.ceil(inputs * (target.share ?? 1)),
+      seed,
+    });
     t.diagnostic(`${judged} inputs, ${kinds.length} kinds of outcome`);
     if (broken !== undefined) assert.fail(reportOf(name, seed, broken));
     assert(kinds.length > 1, 'the inputs get nowhere');

@@ -49,8 +49,7 @@ export async function fuzz(target: Target, starts: readonly Buffer[], run: Run):
   const draw = drawOf(createSeededRandom(run.seed));
   const kinds = new Map<string, number>();
   const bound = await boundOf(target, starts);
-  const inputs = Math.ceil(run.inputs * (target.share ?? 1));
-  for (let judged = 0; judged < inputs; judged++) {
+  for (let judged = 0; judged < run.inputs; judged++) {
     // First what is kept, as it is.
     const input = judged < starts.length ? starts[judged]! : nextInput(pool, draw);
     const startMs = performance.now();
@@ -74,7 +73,7 @@ export async function fuzz(target: Target, starts: readonly Buffer[], run: Run):
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
-  return { judged: inputs, kinds: [...kinds.keys()], broken: undefined };
+  return { judged: run.inputs, kinds: [...kinds.keys()], broken: undefined };
 }
 
 function nextInput(pool: readonly Buffer[], draw: Draw): Buffer {

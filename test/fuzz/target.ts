@@ -4,7 +4,7 @@
 
 export interface Target {
   readonly name: string;
-  /** How many inputs of a run this one gets, from 0 to 1: less where an input costs much more than elsewhere. */
+  /** How many of the inputs of the tests this one gets, from 0 to 1: less where an input costs much more than elsewhere. */
   readonly share?: number;
   /**
    * Reads the input and judges the outcome: what kind it was, in a word or two. New kinds are kept as starting points.
