@@ -21,6 +21,10 @@ export function logSubjectsOf(partition: number): string {
   return `sig.${partition}.>`;
 }
 
+export function partitionOfLogSubject(subject: string): number {
+  return Number(subject.slice(4, subject.indexOf('.', 4)));
+}
+
 export function volatileSubject(partition: number, channel: Channel): string {
   return `now.${partition}.${busToken(channel)}`;
 }

@@ -50,6 +50,11 @@ const ANSWER_MS_MAX = 2_000;
 const CREATE_MS_MAX = 5_000;
 const nothing = new Uint8Array(0);
 
+/** A consumer with one filter names it in the subject, so that what an account may read can be bounded by it. */
+function filterToken({ filter_subject: filter }: Partial<ConsumerConfig>): string {
+  return filter === undefined ? '' : `.${filter}`;
+}
+
 export function createJetStreamApi(requests: Requests): JetStreamApi {
   async function ask<Answer>(
     verb: string,
@@ -67,7 +72,7 @@ export function createJetStreamApi(requests: Requests): JetStreamApi {
     createStream: (config) => ask(`STREAM.CREATE.${config.name}`, config, CREATE_MS_MAX),
     createConsumer: (stream, config) =>
       ask(
-        `CONSUMER.CREATE.${stream}.${config.name}.${config.filter_subject}`,
+        `CONSUMER.CREATE.${stream}.${config.name}${filterToken(config)}`,
         { stream_name: stream, config, action: 'create' },
         CREATE_MS_MAX,
       ),

@@ -77,14 +77,16 @@ export async function connectNatsBus(config: BusConfig, given: NatsBusDeps): Pro
   followers = following;
   const appends = createAppends(connection, `${inbox}.a`, deps);
   const reads = createReads(requests, api, config.LOG_REPLICAS);
+  const natsLog = createNatsLog(config, { ...deps, appends, followers: following, reads, streams, logClock });
   return {
-    log: createNatsLog(config, { ...deps, appends, followers: following, reads, streams, logClock }),
+    log: natsLog,
     post: createNatsPost(connection, requests, arrivals),
     leases: createNatsLeases(LEASES_BUCKET, requests, api, following),
     settings: createNatsLeases(SETTINGS_BUCKET, requests, api, following),
     journal: createNatsJournal(requests, following),
     async close() {
       streams.close();
+      natsLog.close();
       following.close();
       appends.close();
       requests.close();

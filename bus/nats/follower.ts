@@ -28,7 +28,8 @@ import type { StreamState, Streams } from './streams.ts';
 
 export interface Followed {
   readonly stream: string;
-  readonly filter: string;
+  /** Of the subjects that are brought. */
+  readonly filters: readonly string[];
   /** `sequence`: goes on after the last position. `last-per-subject`: each consumer begins with what stands there. */
   readonly from: 'sequence' | 'last-per-subject';
   readonly after: number;
@@ -266,7 +267,7 @@ function consumerOf(
     ...start,
     name,
     deliver_subject: subject,
-    filter_subject: followed.filter,
+    ...filterOf(followed),
     ack_policy: 'none',
     replay_policy: 'instant',
     max_deliver: 1,
@@ -276,6 +277,11 @@ function consumerOf(
     idle_heartbeat: HEARTBEAT_MS * NANOS,
     inactive_threshold: INACTIVE_MS * NANOS,
   };
+}
+
+/** One filter is an index into the stream, which several are not. */
+function filterOf({ filters }: Followed): Partial<ConsumerConfig> {
+  return filters.length === 1 ? { filter_subject: filters[0]! } : { filter_subjects: [...filters] };
 }
 
 function heed(follower: Follower, message: Msg): void {

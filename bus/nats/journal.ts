@@ -22,7 +22,7 @@ export function createNatsJournal(requests: Requests, followers: Followers): Jou
       function follow(): void {
         const followed = {
           stream: JOURNAL_STREAM,
-          filter: JOURNAL_SUBJECT,
+          filters: [JOURNAL_SUBJECT],
           from: 'sequence',
           after: 0,
         } as const;

@@ -119,7 +119,7 @@ function watch(followers: Followers, bucket: string, sink: Sink): Cancel {
   function follow(): void {
     const followed = {
       stream: bucketStream(bucket),
-      filter: `${subjects}>`,
+      filters: [`${subjects}>`],
       from: 'last-per-subject',
       after: 0,
     } as const;

@@ -4,13 +4,14 @@ import assert from 'node:assert/strict';
 import type { Msg } from '@nats-io/transport-node';
 import type { Clock } from '#runtime/clock.ts';
 import { channelOfBusToken, partitionOf } from '#wire/channels.ts';
-import { channelTokenOf, logSubject, logSubjectsOf } from '#wire/subjects.ts';
+import { channelTokenOf, logSubject, logSubjectsOf, partitionOfLogSubject } from '#wire/subjects.ts';
 import type { BusConfig } from '../config.ts';
 import type { BusMetrics } from '../metrics.ts';
 import type { FollowSink, Log, LogEntry } from '../seams.ts';
 import type { Appends } from './appends.ts';
+import { type Convoy, createConvoy, type TravellerSink } from './convoys.ts';
 import type { Delivered } from './follow-progress.ts';
-import type { FollowerSink, Followers } from './follower.ts';
+import type { Followers } from './follower.ts';
 import { type LogClock, logTimeMs } from './log-clock.ts';
 import type { Reads } from './reads.ts';
 import { streamOf } from './stream-settings.ts';
@@ -26,7 +27,7 @@ export interface NatsLogDeps {
   readonly metrics: BusMetrics;
 }
 
-export function createNatsLog(config: BusConfig, deps: NatsLogDeps): Log {
+export function createNatsLog(config: BusConfig, deps: NatsLogDeps): Log & { close(): void } {
   const { appends, followers, reads, streams, logClock, clock, metrics } = deps;
   const partitions = config.LOG_PARTITIONS;
   const names = Array.from({ length: partitions }, (_, partition) => streamOf(partition, config.LOG_STREAMS));
@@ -35,6 +36,13 @@ export function createNatsLog(config: BusConfig, deps: NatsLogDeps): Log {
     assert(name !== undefined);
     return name;
   }
+  const convoys: readonly Convoy[] = Array.from({ length: config.LOG_STREAMS }, (_, stream) =>
+    createConvoy({
+      ...{ followers, clock, stream: streamOf(stream, config.LOG_STREAMS) },
+      filterOf: logSubjectsOf,
+      partitionOf: partitionOfLogSubject,
+    }),
+  );
   return {
     partitions,
     dedupWindowMs: config.LOG_DEDUP_WINDOW_MS,
@@ -43,9 +51,9 @@ export function createNatsLog(config: BusConfig, deps: NatsLogDeps): Log {
     nowMs: () => logTimeMs(logClock, clock.monotonicMs()),
     append: appends.append,
     follow(partition, after, sink) {
-      const filter = logSubjectsOf(partition);
-      const followed = { stream: nameOf(partition), filter, from: 'sequence', after } as const;
-      return { stop: followers.follow(followed, entriesTo(sink, metrics)) };
+      return {
+        stop: convoys[partition % convoys.length]!.follow(partition, after, entriesTo(sink, metrics)),
+      };
     },
     read(channel, after, upTo, bytesMax, leader) {
       const partition = partitionOf(channel, partitions);
@@ -53,10 +61,13 @@ export function createNatsLog(config: BusConfig, deps: NatsLogDeps): Log {
       return reads.read({ stream: nameOf(partition), subject, channel, after, upTo, bytesMax }, leader);
     },
     end: async (partition) => (await streams.ask(nameOf(partition))).end,
+    close() {
+      for (const convoy of convoys) convoy.close();
+    },
   };
 }
 
-function entriesTo(sink: FollowSink, metrics: BusMetrics): FollowerSink {
+function entriesTo(sink: FollowSink, metrics: BusMetrics): TravellerSink {
   return {
     message(message, delivered) {
       const entry = entryOf(message, delivered);

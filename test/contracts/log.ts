@@ -202,6 +202,30 @@ export function logContract(name: string, open: OpenBus): void {
     follow.stop();
   });
 
+  contract(
+    'partitions followed side by side are each brought everything, whoever comes and goes',
+    async (opened) => {
+      const { log } = opened.bus;
+      const channels = Array.from({ length: 4 }, (_, partition) => channelsIn(opened.bus, partition, 1)[0]!);
+      const records = channels.map(() => recorder());
+      const follows = records.map((record, partition) => log.follow(partition, 0, record));
+      const again = recorder();
+      for (let n = 0; n < 120; n++) {
+        for (const channel of channels) await appended(opened, frameTo(opened.bus, channel, `${n}`));
+        if (n === 40) follows[1]!.stop();
+        if (n === 60) follows[1] = log.follow(1, records[1]!.entries.at(-1)?.position ?? 0, again);
+        await opened.pass(20);
+      }
+      await until(opened, () => again.texts.at(-1) === '119', 'who came again is brought the last one');
+      for (const [partition, { texts }] of records.entries()) {
+        const all = partition === 1 ? [...texts, ...again.texts] : texts;
+        await until(opened, () => partition === 1 || texts.length === 120, 'all are brought');
+        assert.deepEqual(all, numbers(0, 120), `partition ${partition}`);
+      }
+      for (const follow of follows) follow.stop();
+    },
+  );
+
   contract('a position past the end belongs to another log', async (opened) => {
     const record = recorder();
     opened.bus.log.follow(1, 1_000_000, record);
