@@ -24,7 +24,7 @@ function shareMetrics(registers: Registry[]) {
   return {
     partitions: new Gauge({
       name: 'router_partitions_owned',
-      help: 'Partitions this router owns now.',
+      help: 'Partitions this router owns and may deliver for now, as its leases are renewed in time.',
       registers,
     }),
     partitionsAll: new Gauge({
@@ -50,7 +50,7 @@ function shareMetrics(registers: Registry[]) {
     drops: fromZero(
       new Counter({
         name: 'router_partitions_dropped_total',
-        help: 'Partitions given up: handed over, lapsed because the lease was not renewed, or lost to another.',
+        help: 'Partitions given up: handed over, lapsed because they could not go on under their term, or lost to another.',
         labelNames: ['why'] as const,
         registers,
       }),

@@ -163,7 +163,6 @@ function serving(state: RouterState): Serving {
     own(partition, term, start) {
       owned.set(partition, startOwner(state, partition, term, start));
       metrics.takeovers.inc({ from: start.inherited ? 'router' : 'nobody' });
-      metrics.partitions.set(owned.size);
       log.debug({ event: 'partition.owned', partition, term, fromPosition: start.from }, 'partition owned');
       shareChanged();
     },
@@ -176,7 +175,6 @@ function serving(state: RouterState): Serving {
       owned.delete(partition);
       state.telling.delete(owner);
       metrics.drops.inc({ why });
-      metrics.partitions.set(owned.size);
       log.debug({ event: 'partition.dropped', partition, term: owner.term, why }, 'partition dropped');
       shareChanged();
     },
@@ -197,7 +195,7 @@ function notReady({ bus, holder }: RouterState): string | undefined {
 function flushSoon(state: RouterState): void {
   if (state.flushing) return;
   state.flushing = true;
-  state.clock.soon(() => {
+  state.clock.atEnd(() => {
     state.flushing = false;
     endOfTurn(state);
   });
@@ -218,12 +216,15 @@ function tick(state: RouterState): void {
   if (gapMs > STALL_MS) forgiveSilence(state, now.monotonicMs);
   endSilentGateways(state, now);
   let attachments = 0;
+  let speaking = 0;
   for (const owner of state.owned.values()) {
     tickOwner(owner, now);
+    if (state.holder?.mayDeliver(owner.partition, now.monotonicMs) === true) speaking++;
     for (const registration of owner.directory.registrations.values())
       attachments += registration.attachments.size;
   }
   state.metrics.attachments.set(attachments);
+  state.metrics.partitions.set(speaking);
   state.metrics.partitionsAll.set(state.bus.log.partitions);
   state.metrics.gateways.set(state.gateways.size);
   state.metrics.routers.set(state.holder?.routersLive ?? 0);

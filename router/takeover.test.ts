@@ -164,7 +164,8 @@ describe('taking over', () => {
     stage.bus.setConnected(true);
     await stage.clock.advance(2_500);
     assert.equal(router.notReady(), undefined);
-    assert(gateway.term('u/bob') > term);
+    assert.equal(gateway.term('u/bob'), term, 'nobody else had it meanwhile');
+    assert.equal(await stage.metric('router_partitions_owned'), partitions);
     await gateway.announceAnew();
     await stage.append('u/bob', 'back');
     await stage.clock.advance(5);

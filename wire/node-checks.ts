@@ -17,6 +17,7 @@ import type {
   PartitionLease,
   PresenceAnswer,
   PresenceRequest,
+  RouterLease,
 } from './nodes.ts';
 
 const Text = Type.String();
@@ -166,9 +167,12 @@ export const isPartitionLease = check<PartitionLease>(
     judged: Type.Optional(Whole),
     orderMax: Type.Optional(Whole),
     epoch: Type.Optional(Text),
+    leaseMs: Type.Optional(Whole),
     released: Yes,
   }),
 );
+
+export const isRouterLease = check<RouterLease>(Type.Object({ v: Whole, leaseMs: Type.Optional(Whole) }));
 
 function check<Message>(schema: TSchema): (value: unknown) => value is Message {
   const validator = Compile(schema);

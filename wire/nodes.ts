@@ -204,8 +204,17 @@ export interface PartitionLease {
   readonly orderMax?: number;
   /** The epoch of the log that the positions belong to. */
   readonly epoch?: string;
+  /** How long it holds unchanged; 1.8 s where it does not say. */
+  readonly leaseMs?: number;
   /** Given up: the next owner need not wait, and `router` answers no more. */
   readonly released?: true;
+}
+
+/** The value of a router's own lease: by it the others know that it lives. */
+export interface RouterLease {
+  readonly v: number;
+  /** How long it holds unchanged; 1.8 s where it does not say. */
+  readonly leaseMs?: number;
 }
 
 export const PARTITION_LEASE_PREFIX = 'partition.';
@@ -246,7 +255,8 @@ export function encodeNodeMessage(
     | BeatAnswer
     | PresenceRequest
     | PresenceAnswer
-    | PartitionLease,
+    | PartitionLease
+    | RouterLease,
 ): Uint8Array {
   return Buffer.from(JSON.stringify(message));
 }

@@ -8,15 +8,18 @@
 
 import type { Leases, Log } from '#bus/seams.ts';
 import type { Clock } from '#runtime/clock.ts';
-import { isPartitionLease } from '#wire/node-checks.ts';
+import { NODE_VERSION } from '#wire/limits.ts';
+import { isPartitionLease, isRouterLease } from '#wire/node-checks.ts';
 import {
   decodeNodeMessage,
   encodeNodeMessage,
   PARTITION_LEASE_PREFIX,
   type PartitionLease,
   ROUTER_LEASE_PREFIX,
+  type RouterLease,
 } from '#wire/nodes.ts';
-import { type DropReason, type Instant, LEASE_MS, type WriteOutcome } from './lease.ts';
+import type { DropReason, Instant, WriteOutcome } from './lease.ts';
+import { LEASE_MS_MAX } from './lease-length.ts';
 import {
   hasLeft,
   initialPartitions,
@@ -158,7 +161,7 @@ function act(state: HolderState, effect: PartitionsEffect): void {
       own(state, effect.partition, effect.term);
       break;
     case 'renew':
-      write(state, effect, renewedLease(state, effect.partition, effect.term));
+      write(state, effect, renewedLease(state, effect));
       break;
     case 'drop':
       drop(state, effect.partition, effect.why);
@@ -167,7 +170,11 @@ function act(state: HolderState, effect: PartitionsEffect): void {
       write(state, effect, releasedLease(state, effect));
       break;
     case 'renew-router':
-      answered(state, effect, leases.compareAndSet(ROUTER_LEASE_PREFIX + router, LIVING, effect.expected));
+      answered(
+        state,
+        effect,
+        leases.compareAndSet(ROUTER_LEASE_PREFIX + router, livingFor(effect.leaseMs), effect.expected),
+      );
       break;
     case 'leave':
       answered(state, effect, leases.release(ROUTER_LEASE_PREFIX + router, effect.expected));
@@ -181,7 +188,7 @@ function act(state: HolderState, effect: PartitionsEffect): void {
 // Serving.
 
 async function take(state: HolderState, effect: Effect<'take'>): Promise<void> {
-  const { partition, term, attempt, before } = effect;
+  const { partition, term, attempt, before, leaseMs } = effect;
   let end: number;
   try {
     end = await state.log.end(partition);
@@ -195,7 +202,16 @@ async function take(state: HolderState, effect: Effect<'take'>): Promise<void> {
   const position = start.from < end ? Math.min(before?.position ?? end, end) : end;
   const orderMax = orderBound(state, start.orderMin);
   const { from: positionBefore, judged } = start;
-  write(state, effect, { router: state.router, term, position, positionBefore, judged, orderMax, epoch });
+  write(state, effect, {
+    router: state.router,
+    term,
+    position,
+    positionBefore,
+    judged,
+    orderMax,
+    epoch,
+    leaseMs,
+  });
 }
 
 function own(state: HolderState, partition: number, term: number): void {
@@ -217,9 +233,9 @@ function drop({ serving, standings, trails }: HolderState, partition: number, wh
 
 // What stands in a lease.
 
-function renewedLease(state: HolderState, partition: number, term: number): PartitionLease {
+function renewedLease(state: HolderState, { partition, term, leaseMs }: Effect<'renew'>): PartitionLease {
   const standing = state.serving.standing(partition) ?? NOWHERE;
-  return leaseOf(state, partition, term, standing, state.trails.get(partition)!);
+  return { ...leaseOf(state, partition, term, standing, state.trails.get(partition)!), leaseMs };
 }
 
 function releasedLease(state: HolderState, { partition, term, before }: Effect<'release'>): PartitionLease {
@@ -253,7 +269,7 @@ function leaseOf(
 
 /** No flow gets a higher order before the lease has to be renewed. */
 function orderBound({ clock }: HolderState, orderMax: number): number {
-  return Math.max(orderMax, Math.floor(clock.nowMs())) + LEASE_MS;
+  return Math.max(orderMax, Math.floor(clock.nowMs())) + LEASE_MS_MAX;
 }
 
 type Effect<Kind extends PartitionsEffect['kind']> = Extract<PartitionsEffect, { kind: Kind }>;
@@ -275,7 +291,6 @@ function answered(state: HolderState, { attempt, partition }: Write, answer: Pro
   void answer.then((outcome) => step(state, { kind: 'outcome', attempt, partition, outcome }));
 }
 
-const LIVING = Buffer.from('{"v":1}');
 const NOWHERE: Standing = { position: 0, judged: 0, orderMax: 0 };
 
 function eventOf(key: string, value: Uint8Array | undefined, revision: number): PartitionsEvent | undefined {
@@ -285,11 +300,22 @@ function eventOf(key: string, value: Uint8Array | undefined, revision: number): 
       router: key.slice(ROUTER_LEASE_PREFIX.length),
       alive: value !== undefined,
       revision,
+      leaseMs: value === undefined ? undefined : decodedLife(value)?.leaseMs,
     };
   }
   if (!key.startsWith(PARTITION_LEASE_PREFIX)) return undefined;
   const lease = value === undefined ? undefined : decodedLease(value);
   return { kind: 'partition', partition: Number(key.slice(PARTITION_LEASE_PREFIX.length)), lease, revision };
+}
+
+function livingFor(leaseMs: number): Uint8Array {
+  const life: RouterLease = { v: NODE_VERSION, leaseMs };
+  return encodeNodeMessage(life);
+}
+
+function decodedLife(value: Uint8Array): RouterLease | undefined {
+  const life = decodeNodeMessage<object>(value);
+  return isRouterLease(life) ? life : undefined;
 }
 
 /** A lease that cannot be read is as good as none: whoever takes it writes it anew. */

@@ -2,24 +2,25 @@
  * Lease: one partition as one router sees it; when to take it, keep it, give it up.
  *
  * A lease is a value under compare-and-set. Others may take it when its revision has not changed for
- * `LEASE_MS` by *their* monotonic clock, counted from when they saw the change; its owner stops at
- * `LEASE_MS` less a margin by *its* clock, counted from when it began the last renewal that is known to
+ * its length by *their* monotonic clock, counted from when they saw the change; its owner falls silent at
+ * that length less a margin by *its* clock, counted from when it began the last renewal that is known to
  * have been written. The first moment is never before the second, whatever is late, lost or skewed, as
  * long as monotonic clocks run at nearly the same speed. A write without an answer is *undecided*: the
  * watch shows later whether it landed, and it counts from when the earliest of them began.
+ *
+ * An owner past its end is silent, not done: it goes on renewing, and where that is taken, nobody else had
+ * the partition meanwhile, so it speaks again under the same term. Only another owner ends it.
  *
  * Pure. `partitions.ts` drives one for each partition.
  */
 
 import type { PartitionLease } from '#wire/nodes.ts';
+import { endOfLease, lengthOf, renewalMs } from './lease-length.ts';
 
-/** Unchanged for this long, a lease is dead. */
-export const LEASE_MS = 1_800;
-/** The owner stops this much earlier, so that clocks may run a tenth apart. */
-export const LEASE_MARGIN_MS = 180;
-export const RENEWAL_MS = 500;
 /** After a take that was lost or not answered. */
 export const RETRY_MS = 1_000;
+/** The watch would have shown by then whose write stands there: the store is another one. */
+const REFUSALS_MAX = 2;
 /** After a release that was lost to a renewal still on its way. */
 const RELEASE_RETRY_MS = 100;
 
@@ -35,28 +36,33 @@ export interface Seen {
   readonly changedAtMs: number;
 }
 
+/** A write that waits for its answer. */
+interface UnderWay {
+  readonly attempt: number;
+  readonly expected: number;
+  readonly startedAtMs: number;
+  readonly leaseMs: number;
+}
+
 export type Holding =
   | { readonly phase: 'idle'; readonly notBeforeMs: number }
-  | {
+  | (UnderWay & {
       readonly phase: 'taking';
-      readonly attempt: number;
       readonly answered: boolean;
       readonly term: number;
-      readonly expected: number;
-      readonly startedAtMs: number;
       readonly before: PartitionLease | undefined;
-    }
+    })
   | {
       readonly phase: 'owned';
       readonly term: number;
       readonly revision: number;
       readonly endMs: number;
       readonly renewAtMs: number;
-      readonly renewal:
-        | { readonly attempt: number; readonly expected: number; readonly startedAtMs: number }
-        | undefined;
+      readonly renewal: UnderWay | undefined;
       /** When the first renewal began of which nobody knows whether it landed. */
       readonly undecidedSinceMs: number | undefined;
+      /** Renewals refused in a row, though nobody else has been seen. */
+      readonly refusals: number;
     }
   /** `endMs`: until when the last words may still be delivered. */
   | { readonly phase: 'releasing'; readonly attempt: number; readonly endMs: number };
@@ -82,26 +88,25 @@ export type LeaseEvent =
   /** The owner cannot go on under this term. */
   | { readonly kind: 'lapse' };
 
+/** A write of the lease under compare-and-set. */
+interface Write {
+  readonly attempt: number;
+  readonly term: number;
+  readonly expected: number;
+}
+
 export type LeaseEffect =
-  | {
+  | (Write & {
       readonly kind: 'take';
-      readonly attempt: number;
-      readonly term: number;
-      readonly expected: number;
+      readonly leaseMs: number;
       readonly before: PartitionLease | undefined;
-    }
-  | { readonly kind: 'renew'; readonly attempt: number; readonly term: number; readonly expected: number }
+    })
+  | (Write & { readonly kind: 'renew'; readonly leaseMs: number })
   /** Serve it, from where the lease before says. */
   | { readonly kind: 'own'; readonly term: number; readonly before: PartitionLease | undefined }
   | { readonly kind: 'drop'; readonly why: DropReason }
   /** Writes the lease as released; comes after `drop` where it was owned. */
-  | {
-      readonly kind: 'release';
-      readonly attempt: number;
-      readonly term: number;
-      readonly expected: number;
-      readonly before: PartitionLease | undefined;
-    };
+  | (Write & { readonly kind: 'release'; readonly before: PartitionLease | undefined });
 
 export type DropReason = 'handed-over' | 'lapsed' | 'lost';
 
@@ -112,6 +117,8 @@ export interface LeaseContext {
   readonly now: Instant;
   /** Numbers this step's write, if it makes one. */
   readonly attempt: number;
+  /** How long a lease is made that is written now. */
+  readonly leaseMs: number;
 }
 
 export type LeaseStep = readonly [state: LeaseState, effects: readonly LeaseEffect[]];
@@ -129,7 +136,7 @@ export function initialLease(nowMs: number): LeaseState {
 export function stepLease(state: LeaseState, event: LeaseEvent, context: LeaseContext): LeaseStep {
   switch (event.kind) {
     case 'seen':
-      return afterSeen(state, event.lease, event.revision, context);
+      return afterSeen(state, event, context);
     case 'outcome':
       return afterOutcome(state, event.attempt, event.outcome, context);
     case 'tick':
@@ -157,12 +164,9 @@ function dropped(state: LeaseState, why: DropReason): LeaseStep {
 
 // What the watch shows.
 
-function afterSeen(
-  before: LeaseState,
-  lease: PartitionLease | undefined,
-  revision: number,
-  context: LeaseContext,
-): LeaseStep {
+type SeenEvent = Extract<LeaseEvent, { kind: 'seen' }>;
+
+function afterSeen(before: LeaseState, { lease, revision }: SeenEvent, context: LeaseContext): LeaseStep {
   const unchanged =
     revision === before.seen.revision && (lease === undefined) === (before.seen.lease === undefined);
   const changedAtMs = unchanged ? before.seen.changedAtMs : context.now.monotonicMs;
@@ -176,7 +180,7 @@ function afterSeen(
     case 'idle':
       return unchanged ? [state, none] : takenIfDue({ ...state, holding: idle(0) }, context);
     case 'taking':
-      if (isOwn(lease, context.router, holding.term)) return owned(state, holding, revision, context);
+      if (isOwn(lease, context.router, holding.term)) return owned(state, holding, revision);
       // Undecided and overtaken: it can land no more.
       return holding.answered && revision !== holding.expected
         ? takenIfDue({ ...state, holding: idle(0) }, context)
@@ -199,16 +203,16 @@ function ownedAfterSeen(state: LeaseState, holding: Owned, context: LeaseContext
   const { lease, revision } = state.seen;
   if (isOwn(lease, context.router, holding.term)) {
     if (holding.undecidedSinceMs === undefined || revision <= holding.revision) return [state, none];
-    const endMs = Math.max(holding.endMs, endOfLease(holding.undecidedSinceMs));
-    return [{ ...state, holding: { ...holding, revision, endMs, undecidedSinceMs: undefined } }, none];
+    const endMs = Math.max(holding.endMs, endOfLease(holding.undecidedSinceMs, lengthOf(lease?.leaseMs)));
+    return [{ ...state, holding: renewedTo(holding, revision, endMs) }, none];
   }
   // An entry from before this term may still be on its way.
   if (revision < holding.revision) return [state, none];
   return dropped(state, 'lost');
 }
 
-function endOfLease(startedAtMs: number): number {
-  return startedAtMs + LEASE_MS - LEASE_MARGIN_MS;
+function renewedTo(holding: Owned, revision: number, endMs: number): Owned {
+  return { ...holding, revision, endMs, undecidedSinceMs: undefined, refusals: 0 };
 }
 
 // Taking.
@@ -221,14 +225,12 @@ function takenIfDue(state: LeaseState, context: LeaseContext): LeaseStep {
   if (!isFree(state.seen, context)) return [state, none];
   const expected = expectedRevision(state);
   const term = Math.max((lease?.term ?? 0) + 1, Math.floor(context.now.wallMs));
-  const { attempt } = context;
+  const { attempt, leaseMs } = context;
   const startedAtMs = context.now.monotonicMs;
+  const taking = { attempt, term, expected, leaseMs, before: lease };
   return [
-    {
-      ...state,
-      holding: { phase: 'taking', attempt, answered: false, term, expected, startedAtMs, before: lease },
-    },
-    [{ kind: 'take', attempt, term, expected, before: lease }],
+    { ...state, holding: { phase: 'taking', answered: false, startedAtMs, ...taking } },
+    [{ kind: 'take', ...taking }],
   ];
 }
 
@@ -238,7 +240,7 @@ function isFree({ lease, changedAtMs }: Seen, { router, now }: LeaseContext): bo
     lease === undefined ||
     lease.released === true ||
     lease.router === router ||
-    now.monotonicMs - changedAtMs >= LEASE_MS
+    now.monotonicMs - changedAtMs >= lengthOf(lease.leaseMs)
   );
 }
 
@@ -256,18 +258,17 @@ function releasedIfOwn(state: LeaseState, { router, attempt }: LeaseContext): Le
   ];
 }
 
-function owned(state: LeaseState, taking: Taking, revision: number, { now }: LeaseContext): LeaseStep {
-  const endMs = endOfLease(taking.startedAtMs);
-  // It landed too late to be of use: the next take is due at once, as the lease is our own.
-  if (now.monotonicMs >= endMs) return [{ ...state, holding: idle(0) }, none];
+/** Where it landed late it is silent at first, and renewed at once. */
+function owned(state: LeaseState, taking: Taking, revision: number): LeaseStep {
   const holding: Holding = {
     phase: 'owned',
     term: taking.term,
     revision,
-    endMs,
-    renewAtMs: taking.startedAtMs + RENEWAL_MS,
+    endMs: endOfLease(taking.startedAtMs, taking.leaseMs),
+    renewAtMs: taking.startedAtMs + renewalMs(taking.leaseMs),
     renewal: undefined,
     undecidedSinceMs: undefined,
+    refusals: 0,
   };
   return [
     { ...state, holding, refused: undefined },
@@ -288,17 +289,20 @@ function afterOutcome(
     case 'taking':
       return holding.attempt === attempt ? takeAnswered(state, holding, outcome, context) : [state, none];
     case 'owned':
-      return holding.renewal?.attempt === attempt ? renewalAnswered(state, holding, outcome) : [state, none];
+      return holding.renewal?.attempt === attempt
+        ? renewalAnswered(state, holding, outcome, context)
+        : [state, none];
     case 'releasing':
       if (holding.attempt !== attempt) return [state, none];
-      return [{ ...state, holding: idle(context.now.monotonicMs + afterReleaseMs(outcome)) }, none];
+      return releaseAnswered(state, outcome, context);
     case 'idle':
       return [state, none];
   }
 }
 
-function afterReleaseMs(outcome: WriteOutcome): number {
-  return outcome.kind === 'taken' ? RETRY_MS : RELEASE_RETRY_MS;
+function releaseAnswered(state: LeaseState, outcome: WriteOutcome, { now }: LeaseContext): LeaseStep {
+  const waitMs = outcome.kind === 'taken' ? RETRY_MS : RELEASE_RETRY_MS;
+  return [{ ...state, holding: idle(now.monotonicMs + waitMs) }, none];
 }
 
 function takeAnswered(
@@ -309,7 +313,7 @@ function takeAnswered(
 ): LeaseStep {
   switch (outcome.kind) {
     case 'taken':
-      return owned(state, holding, outcome.revision, context);
+      return owned(state, holding, outcome.revision);
     case 'undecided':
       return [{ ...state, holding: { ...holding, answered: true } }, none];
     case 'lost': {
@@ -322,16 +326,18 @@ function takeAnswered(
   }
 }
 
-function renewalAnswered(state: LeaseState, holding: Owned, outcome: WriteOutcome): LeaseStep {
-  const { startedAtMs, expected } = holding.renewal!;
+function renewalAnswered(
+  state: LeaseState,
+  holding: Owned,
+  outcome: WriteOutcome,
+  { now }: LeaseContext,
+): LeaseStep {
+  const { startedAtMs, expected, leaseMs } = holding.renewal!;
   const settled: Owned = { ...holding, renewal: undefined };
   switch (outcome.kind) {
     case 'taken': {
-      const endMs = Math.max(holding.endMs, endOfLease(startedAtMs));
-      return [
-        { ...state, holding: { ...settled, revision: outcome.revision, endMs, undecidedSinceMs: undefined } },
-        none,
-      ];
+      const endMs = Math.max(holding.endMs, endOfLease(startedAtMs, leaseMs));
+      return [{ ...state, holding: renewedTo(settled, outcome.revision, endMs) }, none];
     }
     case 'undecided':
       return [
@@ -339,10 +345,12 @@ function renewalAnswered(state: LeaseState, holding: Owned, outcome: WriteOutcom
         none,
       ];
     case 'lost':
-      // An undecided renewal of our own may be what stands there: the watch, or the lease's end, will say.
-      if (holding.undecidedSinceMs !== undefined || expected !== holding.revision)
-        return [{ ...state, holding: settled }, none];
-      return dropped(state, 'lost');
+      // An undecided renewal of our own may be what stands there: the watch will say.
+      if (holding.undecidedSinceMs === undefined && expected === holding.revision)
+        return dropped(state, 'lost');
+      return holding.refusals < REFUSALS_MAX || now.monotonicMs < holding.endMs
+        ? [{ ...state, holding: { ...settled, refusals: holding.refusals + 1 } }, none]
+        : dropped(state, 'lapsed');
   }
 }
 
@@ -358,7 +366,6 @@ function afterTick(state: LeaseState, context: LeaseContext): LeaseStep {
       if (!holding.answered || nowMs - holding.startedAtMs < RETRY_MS) return [state, none];
       return takenIfDue({ ...state, holding: idle(0) }, context);
     case 'owned':
-      if (nowMs >= holding.endMs) return dropped(state, 'lapsed');
       return holding.renewal === undefined && nowMs >= holding.renewAtMs
         ? renewed(state, holding, context)
         : [state, none];
@@ -367,11 +374,15 @@ function afterTick(state: LeaseState, context: LeaseContext): LeaseStep {
   }
 }
 
-function renewed(state: LeaseState, holding: Owned, { now, attempt }: LeaseContext): LeaseStep {
-  const renewal = { attempt, expected: holding.revision, startedAtMs: now.monotonicMs };
+function renewed(state: LeaseState, holding: Owned, { now, attempt, leaseMs }: LeaseContext): LeaseStep {
+  const startedAtMs = now.monotonicMs;
+  const renewal = { attempt, expected: holding.revision, startedAtMs, leaseMs };
+  // Others may judge by the shorter one from here on, whether its answer comes or not.
+  const endMs = Math.min(holding.endMs, endOfLease(startedAtMs, leaseMs));
+  const renewAtMs = startedAtMs + renewalMs(leaseMs);
   return [
-    { ...state, holding: { ...holding, renewal, renewAtMs: now.monotonicMs + RENEWAL_MS } },
-    [{ kind: 'renew', attempt, term: holding.term, expected: holding.revision }],
+    { ...state, holding: { ...holding, renewal, renewAtMs, endMs } },
+    [{ kind: 'renew', attempt, term: holding.term, expected: holding.revision, leaseMs }],
   ];
 }
 

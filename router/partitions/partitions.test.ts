@@ -127,7 +127,10 @@ class World {
   tell(router: SimulatedRouter, key: string, { lease, revision }: Stored): void {
     const [kind, name] = key.split('.') as [string, string];
     if (kind === 'partition') this.watch(router, { kind, partition: Number(name), lease, revision });
-    else this.watch(router, { kind: 'router', router: name, alive: lease !== undefined, revision });
+    else {
+      const { leaseMs } = lease ?? {};
+      this.watch(router, { kind: 'router', router: name, alive: lease !== undefined, revision, leaseMs });
+    }
   }
 
   localMs(router: SimulatedRouter): number {
@@ -143,7 +146,10 @@ class World {
   }
 
   act(router: SimulatedRouter, effect: PartitionsEffect): void {
-    const lease = (term: number): PartitionLease => ({ router: router.id, term, position: 0 });
+    const lease = (term: number, leaseMs?: number): PartitionLease => ({
+      ...{ router: router.id, term, position: 0 },
+      ...(leaseMs === undefined ? {} : { leaseMs }),
+    });
     switch (effect.kind) {
       case 'own':
         assert(!router.serving.has(effect.partition), 'owned twice');
@@ -155,7 +161,7 @@ class World {
         break;
       case 'take':
       case 'renew':
-        this.write(router, `partition.${effect.partition}`, lease(effect.term), effect);
+        this.write(router, `partition.${effect.partition}`, lease(effect.term, effect.leaseMs), effect);
         break;
       case 'release':
         assert(!router.serving.has(effect.partition), 'released while it serves');
@@ -167,7 +173,7 @@ class World {
         );
         break;
       case 'renew-router':
-        this.write(router, `router.${router.id}`, lease(0), effect);
+        this.write(router, `router.${router.id}`, lease(0, effect.leaseMs), effect);
         break;
       case 'leave':
         this.write(router, `router.${router.id}`, undefined, effect);

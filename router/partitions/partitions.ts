@@ -1,9 +1,9 @@
 /**
  * Partitions: the share of one router; the leases of all partitions and of the routers, put together.
  *
- * Each router shows that it lives by a lease of its own under a random id, renewed each half second. Who is
- * alive is judged by the monotonic clock alone: a router whose lease's revision changed within `LEASE_MS`
- * of having been seen. From that follows whom each partition belongs to (`rendezvous.ts`), and from that
+ * Each router shows that it lives by a lease of its own under a random id, renewed each half second or, where the
+ * store is slow, less often (`lease-length.ts`). Who is alive is judged by the monotonic clock alone: a router
+ * whose lease's revision changed within its length of having been seen. From that follows whom each partition belongs to (`rendezvous.ts`), and from that
  * what each lease does next (`lease.ts`).
  *
  * Pure, though it changes its state in place: thousands of partitions step each second. `holder.ts` drives it.
@@ -13,20 +13,20 @@ import type { PartitionLease } from '#wire/nodes.ts';
 import {
   type Instant,
   initialLease,
-  LEASE_MS,
   type LeaseEffect,
   type LeaseEvent,
   type LeaseState,
   mayDeliver,
-  RENEWAL_MS,
   stepLease,
   type WriteOutcome,
 } from './lease.ts';
+import { LEASE_MS_MAX, leaseMsAt, lengthOf, type Pace, paced, quick, renewalMs } from './lease-length.ts';
 import { desiredOwner } from './rendezvous.ts';
 
 interface RouterView {
   readonly revision: number;
   readonly changedAtMs: number;
+  readonly leaseMs: number;
 }
 
 export interface Partitions {
@@ -51,7 +51,11 @@ interface OwnLease {
   seenRevision: number;
   attempt: number;
   writing: boolean;
+  /** When the last write began. */
+  startedAtMs: number;
   renewAtMs: number;
+  /** How quickly the store answers. */
+  pace: Pace;
   /** The farewell is under way, or said. */
   leaving: boolean;
   gone: boolean;
@@ -64,7 +68,13 @@ export type PartitionsEvent =
       readonly lease: PartitionLease | undefined;
       readonly revision: number;
     }
-  | { readonly kind: 'router'; readonly router: string; readonly alive: boolean; readonly revision: number }
+  | {
+      readonly kind: 'router';
+      readonly router: string;
+      readonly alive: boolean;
+      readonly revision: number;
+      readonly leaseMs?: number | undefined;
+    }
   | { readonly kind: 'ready' }
   | {
       readonly kind: 'outcome';
@@ -80,7 +90,12 @@ export type PartitionsEvent =
 
 export type PartitionsEffect =
   | (LeaseEffect & { readonly partition: number })
-  | { readonly kind: 'renew-router'; readonly attempt: number; readonly expected: number }
+  | {
+      readonly kind: 'renew-router';
+      readonly attempt: number;
+      readonly expected: number;
+      readonly leaseMs: number;
+    }
   | { readonly kind: 'leave'; readonly attempt: number; readonly expected: number }
   /** Removes the lease of a router that is long dead. */
   | { readonly kind: 'bury'; readonly router: string; readonly expected: number };
@@ -90,7 +105,7 @@ export const TICK_MS = 100;
 /** A tick this late means that the process stood still, and heard nobody. */
 const STALL_MS = 1_000;
 /** The lease of a router dead for so long is removed by the others, lest one that joins takes it for alive. */
-const BURIAL_MS = 10_000;
+const BURIAL_MS = LEASE_MS_MAX + 3_000;
 
 export function initialPartitions(router: string, partitions: number, now: Instant): Partitions {
   return {
@@ -102,7 +117,9 @@ export function initialPartitions(router: string, partitions: number, now: Insta
       seenRevision: 0,
       attempt: 0,
       writing: false,
+      startedAtMs: 0,
       renewAtMs: 0,
+      pace: quick,
       leaving: false,
       gone: false,
     },
@@ -133,14 +150,14 @@ export function stepPartitions(
       );
       break;
     case 'router':
-      routerSeen(state, event.router, event.alive, event.revision, now);
+      routerSeen(state, event, now);
       break;
     case 'ready':
       state.ready = true;
       tick(state, now, effects);
       break;
     case 'outcome':
-      if (event.partition === undefined) ownLeaseAnswered(state.own, event.attempt, event.outcome);
+      if (event.partition === undefined) ownLeaseAnswered(state.own, event.attempt, event.outcome, now);
       else stepOne(state, event.partition, event, now, effects);
       break;
     case 'tick':
@@ -179,7 +196,8 @@ function stepOne(
   const before = state.leases[partition]!;
   // Until all keys are known and after the farewell, nothing is taken, and nothing released that a restart would show.
   const desired = state.ready && !state.stopping && state.owners[partition] === state.router;
-  const context = { router: state.router, desired, now, attempt: state.attempts + 1 };
+  const leaseMs = leaseMsAt(state.own.pace, now.monotonicMs);
+  const context = { router: state.router, desired, now, attempt: state.attempts + 1, leaseMs };
   const [after, produced] = stepLease(before, event, context);
   state.leases[partition] = after;
   if (produced.length === 0) return;
@@ -193,7 +211,7 @@ function tick(state: Partitions, now: Instant, effects: PartitionsEffect[]): voi
   const gapMs = now.monotonicMs - state.tickedAtMs;
   state.tickedAtMs = now.monotonicMs;
   if (gapMs > STALL_MS) forgiveSilence(state, gapMs, now);
-  if (state.stopping) leave(state, effects);
+  if (state.stopping) leave(state, now, effects);
   else renewOwnLease(state, now, effects);
   if (!state.ready) return;
   judgeLiving(state, now, effects);
@@ -234,7 +252,7 @@ function handOver(state: Partitions, now: Instant, effects: PartitionsEffect[]):
 
 function stop(state: Partitions, now: Instant, effects: PartitionsEffect[]): void {
   state.stopping = true;
-  leave(state, effects);
+  leave(state, now, effects);
   for (let partition = 0; partition < state.leases.length; partition++) {
     stepOne(state, partition, { kind: 'hand-over' }, now, effects);
   }
@@ -242,14 +260,18 @@ function stop(state: Partitions, now: Instant, effects: PartitionsEffect[]): voi
 
 // Routers.
 
-function routerSeen(state: Partitions, router: string, alive: boolean, revision: number, now: Instant): void {
+function routerSeen(
+  state: Partitions,
+  { router, alive, revision, leaseMs }: Extract<PartitionsEvent, { kind: 'router' }>,
+  now: Instant,
+): void {
   if (router === state.router) {
     state.own.seenRevision = alive ? revision : 0;
   } else if (!alive) {
     state.others.delete(router);
     recomputeOwners(state, now);
   } else if (state.others.get(router)?.revision !== revision) {
-    state.others.set(router, { revision, changedAtMs: now.monotonicMs });
+    state.others.set(router, { revision, changedAtMs: now.monotonicMs, leaseMs: lengthOf(leaseMs) });
     recomputeOwners(state, now);
   }
 }
@@ -265,8 +287,8 @@ function judgeLiving(state: Partitions, now: Instant, effects: PartitionsEffect[
 
 function recomputeOwners(state: Partitions, now: Instant): void {
   const live = [state.router];
-  for (const [router, { changedAtMs }] of state.others) {
-    if (now.monotonicMs - changedAtMs < LEASE_MS) live.push(router);
+  for (const [router, { changedAtMs, leaseMs }] of state.others) {
+    if (now.monotonicMs - changedAtMs < leaseMs) live.push(router);
   }
   live.sort();
   if (live.length === state.live.length && live.every((router, i) => router === state.live[i])) return;
@@ -278,29 +300,35 @@ function recomputeOwners(state: Partitions, now: Instant): void {
 
 function renewOwnLease(state: Partitions, now: Instant, effects: PartitionsEffect[]): void {
   const { own } = state;
-  if (own.writing || now.monotonicMs < own.renewAtMs) return;
+  const nowMs = now.monotonicMs;
+  if (own.writing) own.pace = paced(own.pace, nowMs - own.startedAtMs, nowMs);
+  if (own.writing || nowMs < own.renewAtMs) return;
+  const leaseMs = leaseMsAt(own.pace, nowMs);
   own.writing = true;
+  own.startedAtMs = nowMs;
   own.attempt = ++state.attempts;
-  own.renewAtMs = now.monotonicMs + RENEWAL_MS;
-  effects.push({ kind: 'renew-router', attempt: own.attempt, expected: own.revision });
+  own.renewAtMs = nowMs + renewalMs(leaseMs);
+  effects.push({ kind: 'renew-router', attempt: own.attempt, expected: own.revision, leaseMs });
 }
 
 /** The others need not wait for the lease of this router to die. */
-function leave(state: Partitions, effects: PartitionsEffect[]): void {
+function leave(state: Partitions, now: Instant, effects: PartitionsEffect[]): void {
   const { own } = state;
   if (own.writing || own.gone) return;
   own.leaving = true;
   own.gone = own.revision === 0;
   if (own.gone) return;
   own.writing = true;
+  own.startedAtMs = now.monotonicMs;
   own.attempt = ++state.attempts;
   effects.push({ kind: 'leave', attempt: own.attempt, expected: own.revision });
 }
 
 /** Nobody else writes this key: what was lost was lost to a write of our own, or the key is gone. */
-function ownLeaseAnswered(own: OwnLease, attempt: number, outcome: WriteOutcome): void {
+function ownLeaseAnswered(own: OwnLease, attempt: number, outcome: WriteOutcome, now: Instant): void {
   if (attempt !== own.attempt) return;
   own.writing = false;
+  own.pace = paced(own.pace, now.monotonicMs - own.startedAtMs, now.monotonicMs);
   if (own.leaving && outcome.kind === 'taken') own.gone = true;
   else if (outcome.kind === 'taken') own.revision = outcome.revision;
   else if (outcome.kind === 'lost') own.revision = own.revision === own.seenRevision ? 0 : own.seenRevision;
