@@ -2,8 +2,9 @@
  * Router client: keeps every partition's owner told of who is attached here, and takes in what it delivers.
  *
  * One registration per partition (`registration.ts`). Attaches and detaches of one turn of the event loop go out in
- * one request per router. Owners are known from the leases; each second every router gets a beat. Whatever
- * goes wrong, a lost request, a hole, a new owner, the bus gone and back, ends in announcing that partition anew.
+ * one request per router; while one is on its way, what comes goes with the next, so that in a crowd few requests carry
+ * many. Owners are known from the leases; each second every router gets a beat. Whatever goes wrong, a lost request, a
+ * hole, a new owner, the bus gone and back, ends in announcing that partition anew.
  *
  * The hub drives it and is told by `RouterClientEvents`.
  */
@@ -100,6 +101,8 @@ export function createRouterClient({
   const routers = new Set<string>();
   const cancels: Cancel[] = [];
   const dirty = new Set<Partition>();
+  /** Requests on their way, by router. */
+  const asked = new Map<string, number>();
   let flushSoon = false;
 
   /** What a router wrote; what cannot be read is counted, and as if it had not come. */
@@ -156,9 +159,13 @@ export function createRouterClient({
 
   function markDirty(partition: Partition): void {
     dirty.add(partition);
+    flushLater();
+  }
+
+  function flushLater(): void {
     if (flushSoon) return;
     flushSoon = true;
-    clock.soon(flush);
+    clock.atEnd(flush);
   }
 
   /** One request per router and turn, or several where they would be too large. */
@@ -171,6 +178,11 @@ export function createRouterClient({
       const { phase, router } = partition.state;
       if (phase === 'unowned' || (phase === 'announcing' && !partition.announcing)) continue;
       const begin = phase === 'announcing';
+      // Its answer brings this up again. A registration that begins waits for nobody.
+      if (!begin && asked.has(router)) {
+        dirty.add(partition);
+        continue;
+      }
       if (begin) {
         partition.announcing = false;
         partition.complete = false;
@@ -198,10 +210,26 @@ export function createRouterClient({
   const maxBytes = Math.floor(post.payloadBytesMax / 4);
 
   function send(batch: Batch): void {
-    post.request(routerSubject(batch.router, 'attach'), requestOf(gateway, batch), ATTACH_ANSWER_MS).then(
-      (data) => answered(batch, sound(data, isAttachAnswer)),
-      () => batch.parts.forEach(lost),
+    const { router } = batch;
+    asked.set(router, (asked.get(router) ?? 0) + 1);
+    post.request(routerSubject(router, 'attach'), requestOf(gateway, batch), ATTACH_ANSWER_MS).then(
+      (data) => {
+        goesOn(router);
+        answered(batch, sound(data, isAttachAnswer));
+      },
+      () => {
+        goesOn(router);
+        batch.parts.forEach(lost);
+      },
     );
+  }
+
+  /** What waited for this router's answer goes out. */
+  function goesOn(router: string): void {
+    const left = asked.get(router)! - 1;
+    if (left > 0) asked.set(router, left);
+    else asked.delete(router);
+    if (left === 0 && dirty.size > 0) flushLater();
   }
 
   function lost({ partition, round }: Part): void {
@@ -326,14 +354,14 @@ export function createRouterClient({
     const untilMs = clock.monotonicMs() + MEMBERS_MS;
     while (clock.monotonicMs() < untilMs) {
       const { router } = table[partitionOf(channel, partitions)]!.state;
-      const answer = router === '' ? undefined : await asked(router, request);
+      const answer = router === '' ? undefined : await presence(router, request);
       if (answer !== undefined && 'members' in answer) return answer;
       await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
     }
     throw new BusUnavailable('no router answers for the channel');
   }
 
-  function asked(router: string, request: Uint8Array): Promise<PresenceAnswer | undefined> {
+  function presence(router: string, request: Uint8Array): Promise<PresenceAnswer | undefined> {
     return post.request(routerSubject(router, 'presence'), request, BEAT_ANSWER_MS).then(
       (data) => sound(data, isPresenceAnswer),
       () => undefined,
