@@ -5,8 +5,9 @@
  *     W2 = 0.7 × all connections / set-up rate of the fleet                    all lost
  *
  * Half the fleet lost gives the same W2: half the clients, half the rate. It is less than the whole drain, since
- * a window that was too small grows, and one that was too large leaves the fleet idle. A fleet that is still
- * filling up would tell windows for the few it has; so the connections counted are the most there were of late.
+ * a window that was too small grows, and one that was too large leaves the fleet idle. W1 is no more than W2 by the spare
+ * rate would be: of two gateways one is half. A fleet that is still filling up would tell windows for the few it has; so the connections counted are
+ * the most there were of late.
  *
  * Pure. `admission.ts` asks it.
  */
@@ -55,6 +56,7 @@ export function spreads(
   const rate = sum(all, (load) => (load.leaving === true ? 0 : load.setUpsPerSecond));
   const spareOfAll = sum(all, spareSetUpsPerSecond);
   const fleetMs = windowMs(FLEET_SHARE * connections, rate, bounds);
+  const gatewayMsMax = windowMs(FLEET_SHARE * connections, spareOfAll, bounds);
   const places = placesOf(all, spareOfAll);
   const told = new Map<string, SpreadOf>();
   let turn = 0;
@@ -62,10 +64,8 @@ export function spreads(
     const gateways = places && someOf(places, turn++);
     const spare = spareSetUpsPerSecond(load);
     const usual = spareOfAll > 0 ? (connectionsUsual * spare) / spareOfAll : 0;
-    const alone = loads.size === 1;
-    const gatewayMs = alone
-      ? fleetMs
-      : windowMs(Math.max(load.connections, usual), spareOfAll - spare, bounds);
+    const ownMs = windowMs(Math.max(load.connections, usual), spareOfAll - spare, bounds);
+    const gatewayMs = loads.size === 1 ? fleetMs : Math.min(ownMs, gatewayMsMax);
     told.set(gateway, { gatewayMs, fleetMs, ...(gateways === undefined ? {} : { gateways }) });
   }
   return told;
