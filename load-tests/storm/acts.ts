@@ -24,8 +24,8 @@ const LOOK_MS = 250;
 const IDLE_MS = 10_000;
 /** The end of connections is dealt with within this. */
 const ENDED_MS = 3_000;
-/** On their way at once, per gateway. */
-const AT_ONCE = 32;
+/** On their way at once, per gateway: so many that none ever waits for a client, and no client for more than a second or two. */
+const AT_ONCE = 128;
 const CALM_PART = 0.9;
 const CALM_MS_MAX = 180_000;
 /** A welcome that lasted so long ends a loss: who is lost earlier goes on with the last. */
@@ -49,8 +49,8 @@ function missing({ swarm, options }: Stage): number {
 }
 
 /**
- * So many lose their connections and come back: the next when one of a few at once is in, so that the gateways are busy all the
- * time and nobody is refused, gives up or comes in vain. What the end of the old connections takes is not counted:
+ * So many lose their connections and come back: the next when one of some at once is in, so that the gateways use all the CPU
+ * they may and nobody is refused, gives up or comes in vain. What the end of the old connections takes is not counted:
  * a gateway that dies does not pay for it.
  */
 export async function calm(stage: Stage, clients: number): Promise<Calm> {

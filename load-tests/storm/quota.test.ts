@@ -5,9 +5,9 @@ import { sliceOf } from './quota.ts';
 
 test('a process gets the part it is to have, in periods that the kernel takes', () => {
   fc.assert(
-    fc.property(fc.double({ min: 0.002, max: 2, noNaN: true }), (share) => {
+    fc.property(fc.double({ min: 0.0051, max: 2, noNaN: true }), (share) => {
       const { quotaMicros, periodMicros } = sliceOf(share);
-      assert(Number.isInteger(quotaMicros) && quotaMicros >= 1_000);
+      assert(Number.isInteger(quotaMicros) && quotaMicros >= 5_000);
       assert(Number.isInteger(periodMicros) && periodMicros >= 1_000 && periodMicros <= 1_000_000);
       assert(Math.abs(quotaMicros / periodMicros / share - 1) < 0.005);
     }),

@@ -1,15 +1,15 @@
 /**
  * Quota: holds processes down to a part of one core, so that a drain lasts on a machine that is much too fast.
  *
- * By the CPU controller of Linux's control groups, version 1 or 2; one group per process held. The period is as short as
- * the kernel lets it be for the part wanted, so that the process is like a slow core rather than a fast one with pauses.
+ * By the CPU controller of Linux's control groups, version 1 or 2; one group per process held. A process runs for 5 ms and
+ * then waits for its next period, as under a CPU limit of Kubernetes, where a period is 100 ms. In shorter slices it would find its caches
+ * cold each time, which no slow core does, and in longer ones it would be a fast core with pauses.
  */
 
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The kernel takes no less. */
-const QUOTA_MICROS_MIN = 1_000;
+const QUOTA_MICROS_MIN = 5_000;
 const PERIOD_MICROS_MIN = 10_000;
 const PERIOD_MICROS_MAX = 1_000_000;
 
@@ -88,9 +88,9 @@ function limit(version: Version, group: string, share: number): void {
 }
 
 /**
- * The shortest period, and what of it a process may run.
+ * The period, and what of it a process may run.
  *
- * @throws where it is less than the kernel can give.
+ * @throws where it is longer than the kernel takes.
  */
 export function sliceOf(share: number): { readonly quotaMicros: number; readonly periodMicros: number } {
   const periodMicros = Math.max(PERIOD_MICROS_MIN, Math.ceil(QUOTA_MICROS_MIN / share));
