@@ -31,6 +31,7 @@ function handLoop() {
     },
     every: () => () => undefined,
     soon: (act) => void soon.push(act),
+    atEnd: (act) => void soon.push(act),
   };
   function turn(): void {
     for (const [act, atMs] of [...timers]) {

@@ -197,7 +197,7 @@ function droppable(stage: Stage, bus: MemoryBus): Bus {
 function mortalTimers(
   clock: VirtualClock,
   dead: () => boolean,
-): Pick<VirtualClock, 'after' | 'every' | 'soon'> {
+): Pick<VirtualClock, 'after' | 'every' | 'soon' | 'atEnd'> {
   const unlessDead = (act: () => void) => () => {
     if (!dead()) act();
   };
@@ -205,6 +205,7 @@ function mortalTimers(
     after: (ms, act) => clock.after(ms, unlessDead(act)),
     every: (ms, act) => clock.every(ms, unlessDead(act)),
     soon: (act) => clock.soon(unlessDead(act)),
+    atEnd: (act) => clock.atEnd(unlessDead(act)),
   };
 }
 

@@ -14,8 +14,10 @@ export interface Clock {
   monotonicMs(): number;
   after(ms: number, act: () => void): Cancel;
   every(ms: number, act: () => void): Cancel;
-  /** Once, when the events of this turn of the loop have been handled. */
+  /** Once, when the events of this turn of the loop have been handled; from within such an act, in the next turn. */
   soon(act: () => void): void;
+  /** As `soon`, but from within such an act still in this turn: what passes on needs one turn, and not one for each hand. */
+  atEnd(act: () => void): void;
 }
 
 /** The clock of the machine. `unref`ed timers: a timer alone keeps no process alive. */
@@ -34,6 +36,24 @@ export function createSystemClock(): Clock {
     soon(act) {
       setImmediate(act);
     },
+    atEnd: createEnd(),
+  };
+}
+
+/** What is due at the end of the turn, and what that makes due. */
+function createEnd(): (act: () => void) => void {
+  const acts: (() => void)[] = [];
+  function end(): void {
+    let done = 0;
+    try {
+      while (done < acts.length) acts[done++]!();
+    } finally {
+      acts.splice(0, done);
+      if (acts.length > 0) setImmediate(end);
+    }
+  }
+  return (act) => {
+    if (acts.push(act) === 1) setImmediate(end);
   };
 }
 
@@ -82,6 +102,9 @@ export function createVirtualClock(startMs = 1_800_000_000_000): VirtualClock {
       return () => due.delete(key);
     },
     soon(act) {
+      schedule(monotonicMs, act);
+    },
+    atEnd(act) {
       schedule(monotonicMs, act);
     },
     async advance(ms) {

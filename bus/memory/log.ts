@@ -129,6 +129,13 @@ function appendAndAnswer(state: State, append: Append, answered: (outcome: Appen
 function schedule(state: State): void {
   if (state.scheduled) return;
   state.scheduled = true;
+  state.clock.atEnd(() => handOut(state));
+}
+
+/** Who has much to be brought lets others have their turn. */
+function scheduleNextTurn(state: State): void {
+  if (state.scheduled) return;
+  state.scheduled = true;
   state.clock.soon(() => handOut(state));
 }
 
@@ -174,7 +181,8 @@ function bring(state: State, follower: Follower): void {
   bringEntries(state, follower, partition.entries);
   if (follower.stopped) return;
   if (indexAfter(partition.entries, follower.brought) < partition.entries.length) {
-    fallBehind(state, follower);
+    state.behind.add(follower);
+    scheduleNextTurn(state);
   } else {
     follower.brought = partition.last;
     follower.sink.head(partition.last);

@@ -86,7 +86,7 @@ export function createMemoryPost(payloadBytesMax: number, clock: Clock): MemoryP
 function send(state: State, subject: string, data: Uint8Array, reply: string | undefined): boolean {
   assert(data.length <= state.payloadBytesMax);
   if (!state.connected) return false;
-  if (state.sent.push({ subject, data, reply }) === 1) state.clock.soon(() => handOut(state));
+  if (state.sent.push({ subject, data, reply }) === 1) state.clock.atEnd(() => handOut(state));
   return true;
 }
 

@@ -212,7 +212,7 @@ function publish(
   if (!state.connected || state.unansweredBytes > UNANSWERED_BYTES_MAX) return false;
   state.unansweredBytes += data.length;
   if (state.outgoing.push(new Outgoing(subject, data, reply, headers)) === 1)
-    state.clock.soon(() => sendOutgoing(state));
+    state.clock.atEnd(() => sendOutgoing(state));
   return true;
 }
 

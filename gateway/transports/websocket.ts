@@ -65,7 +65,7 @@ class Turn {
   }
 
   add(flow: WebSocketFlow): void {
-    if (this.flows.length === 0) this.clock.soon(() => this.flush());
+    if (this.flows.length === 0) this.clock.atEnd(() => this.flush());
     this.flows.push(flow);
   }
 

@@ -57,7 +57,8 @@ export async function startInside(users: number): Promise<Inside> {
 
 function clockByHand(): { readonly clock: Clock; readonly turn: () => void } {
   let due: (() => void)[] = [];
-  const clock = { ...createSystemClock(), soon: (act: () => void) => void due.push(act) };
+  const soon = (act: () => void) => void due.push(act);
+  const clock = { ...createSystemClock(), soon, atEnd: soon };
   function turn(): void {
     while (due.length > 0) {
       const acts = due;
