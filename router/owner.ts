@@ -27,6 +27,7 @@ import {
   type Unheard,
   type Verdicts,
 } from './forwarding/verdicts.ts';
+import type { Hearing } from './hearing.ts';
 import type { Standing, Start } from './partitions/holder.ts';
 import {
   type Changes,
@@ -65,8 +66,7 @@ export interface Owner {
 /** What all owners of a router share. */
 export interface OwnerContext extends RouterDeps {
   readonly deliveries: Deliveries;
-  /** Gateways heard of, and when. */
-  readonly gateways: Map<string, number>;
+  readonly hearing: Hearing;
   /** The owner has presence to tell at the end of the turn. */
   tellSoon(owner: Owner): void;
   readonly counts: FrameCounts;
@@ -250,7 +250,7 @@ function canJudge(owner: Owner): boolean {
 }
 
 function allAnnounced({ context, directory }: Owner): boolean {
-  if (directory.registrations.size < context.gateways.size) return false;
+  if (directory.registrations.size < context.hearing.gateways.size) return false;
   for (const registration of directory.registrations.values()) if (!registration.complete) return false;
   return true;
 }

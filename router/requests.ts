@@ -24,6 +24,7 @@ import type { Registration } from './directory/registration.ts';
 import type { Now } from './directory/table.ts';
 import { flush, openRoute, type Route } from './forwarding/deliveries.ts';
 import { lastPositionOf } from './forwarding/last-positions.ts';
+import { heard } from './hearing.ts';
 import { type Owner, type OwnerContext, tickOwner } from './owner.ts';
 import { fittingMembers } from './presence/changes.ts';
 
@@ -41,7 +42,7 @@ export function answerAttach(context: RequestContext, data: Uint8Array): Uint8Ar
   if (request === undefined) return undefined;
   const now = context.now();
   const ended = context.metrics.attachSeconds.startTimer();
-  context.gateways.set(request.gateway, now.monotonicMs);
+  heard(context.hearing, request.gateway, now.monotonicMs, false);
   const partitions = request.partitions.map((ops) => answerPartition(context, request.gateway, ops, now));
   const answer = encodedAnswer(context, { v: NODE_VERSION, router: context.router, partitions });
   ended();
@@ -140,7 +141,7 @@ function withoutStates(partition: PartitionAnswer): PartitionAnswer {
 export function answerBeat(context: RequestContext, data: Uint8Array): Uint8Array | undefined {
   const beat = decoded(context, data, isBeat);
   if (beat === undefined) return undefined;
-  context.gateways.set(beat.gateway, context.now().monotonicMs);
+  heard(context.hearing, beat.gateway, context.now().monotonicMs, true);
   // So that no number is named that has not been sent.
   flush(context.deliveries);
   const partitions: [number, number, number, number][] = [];

@@ -17,6 +17,7 @@ import { startDecider } from './admission/decider.ts';
 import { unregister } from './directory/directory.ts';
 import type { Now } from './directory/table.ts';
 import { createDeliveries, flush, forgetGateway } from './forwarding/deliveries.ts';
+import { createHearing, forgiveSilence, takeSilent } from './hearing.ts';
 import { type FrameCounts, type Owner, standingOf, startOwner, tellPresence, tickOwner } from './owner.ts';
 import { type Holder, holdPartitions, type Serving } from './partitions/holder.ts';
 import { answerAttach, answerBeat, answerPresence, guarded, type RequestContext } from './requests.ts';
@@ -31,8 +32,6 @@ export interface Router {
   stop(): Promise<void>;
 }
 
-/** A gateway that was not heard of for so long has lost its sessions. */
-const GATEWAY_SILENCE_MS_MAX = 3_000;
 const TICK_MS = 250;
 /** A tick this late means that the process stood still, and heard nobody. */
 const STALL_MS = 1_000;
@@ -91,7 +90,7 @@ function initialState(deps: RouterDeps): RouterState {
     router,
     owned,
     telling: new Set(),
-    gateways: new Map(),
+    hearing: createHearing(),
     flushing: false,
     holder: undefined,
     tickedAtMs: clock.monotonicMs(),
@@ -213,7 +212,7 @@ function tick(state: RouterState): void {
   const now = nowOf(state);
   const gapMs = now.monotonicMs - state.tickedAtMs;
   state.tickedAtMs = now.monotonicMs;
-  if (gapMs > STALL_MS) forgiveSilence(state, now.monotonicMs);
+  if (gapMs > STALL_MS) forgiveSilence(state.hearing, now.monotonicMs);
   endSilentGateways(state, now);
   let attachments = 0;
   let speaking = 0;
@@ -226,14 +225,12 @@ function tick(state: RouterState): void {
   state.metrics.attachments.set(attachments);
   state.metrics.partitions.set(speaking);
   state.metrics.partitionsAll.set(state.bus.log.partitions);
-  state.metrics.gateways.set(state.gateways.size);
+  state.metrics.gateways.set(state.hearing.gateways.size);
   state.metrics.routers.set(state.holder?.routersLive ?? 0);
 }
 
 function endSilentGateways(state: RouterState, now: Now): void {
-  for (const [gateway, heardAtMs] of state.gateways) {
-    if (now.monotonicMs - heardAtMs < GATEWAY_SILENCE_MS_MAX) continue;
-    state.gateways.delete(gateway);
+  for (const gateway of takeSilent(state.hearing, now.monotonicMs)) {
     let lost = 0;
     for (const owner of state.owned.values()) {
       lost += owner.directory.registrations.get(gateway)?.attachments.size ?? 0;
@@ -247,13 +244,8 @@ function endSilentGateways(state: RouterState, now: Now): void {
   }
 }
 
-/** Whoever could not be heard is not called silent for it. */
-function forgiveSilence({ gateways }: RouterState, nowMs: number): void {
-  for (const gateway of gateways.keys()) gateways.set(gateway, nowMs);
-}
-
 function connectionChanged(state: RouterState, connected: boolean): void {
   if (!connected) return;
-  forgiveSilence(state, state.clock.monotonicMs());
+  forgiveSilence(state.hearing, state.clock.monotonicMs());
   state.holder?.connected();
 }

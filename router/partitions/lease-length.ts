@@ -9,39 +9,21 @@
  * Pure. `partitions.ts` measures at the lease by which its router shows that it lives.
  */
 
+import { limitMs, type Pace } from '#runtime/pace.ts';
+
 /** How long a lease holds unchanged while the store answers quickly. */
 export const LEASE_MS = 1_800;
 /** A router that is really dead is replaced after this, however slow everything is. */
 export const LEASE_MS_MAX = 12_000;
 /** One renewal begins after a quarter, takes a quarter, and may be lost; the next still comes in time. */
-const ANSWERS_PER_LEASE = 4;
+const BOUNDS = { times: 4, minMs: LEASE_MS, maxMs: LEASE_MS_MAX };
 const RENEWALS_PER_LEASE = 3.6;
 /** The owner stops by this part of it earlier, so that clocks may run a tenth apart. */
 const MARGIN = 0.1;
-/** What was slow counts half after this. */
-const HALF_LIFE_MS = 10_000;
-
-/** The slowest answer of late, in milliseconds, and when that was said. */
-export interface Pace {
-  readonly slowMs: number;
-  readonly atMs: number;
-}
-
-export const quick: Pace = { slowMs: 0, atMs: 0 };
-
-/** After an answer that took so long, or is still waited for. */
-export function paced(pace: Pace, tookMs: number, nowMs: number): Pace {
-  const slowMs = Math.max(tookMs, slowMsAt(pace, nowMs));
-  return { slowMs: Math.min(slowMs, LEASE_MS_MAX / ANSWERS_PER_LEASE), atMs: nowMs };
-}
 
 /** How long a lease is made now. */
 export function leaseMsAt(pace: Pace, nowMs: number): number {
-  return Math.max(LEASE_MS, Math.ceil(ANSWERS_PER_LEASE * slowMsAt(pace, nowMs)));
-}
-
-function slowMsAt({ slowMs, atMs }: Pace, nowMs: number): number {
-  return slowMs * 0.5 ** (Math.max(0, nowMs - atMs) / HALF_LIFE_MS);
+  return Math.ceil(limitMs(pace, nowMs, BOUNDS));
 }
 
 /** How long the lease holds that says so of itself; not for ever, whatever it says. */

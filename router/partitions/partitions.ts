@@ -9,6 +9,7 @@
  * Pure, though it changes its state in place: thousands of partitions step each second. `holder.ts` drives it.
  */
 
+import { type Pace, paced, quick } from '#runtime/pace.ts';
 import type { PartitionLease } from '#wire/nodes.ts';
 import {
   type Instant,
@@ -20,7 +21,7 @@ import {
   stepLease,
   type WriteOutcome,
 } from './lease.ts';
-import { LEASE_MS_MAX, leaseMsAt, lengthOf, type Pace, paced, quick, renewalMs } from './lease-length.ts';
+import { LEASE_MS_MAX, leaseMsAt, lengthOf, renewalMs } from './lease-length.ts';
 import { desiredOwner } from './rendezvous.ts';
 
 interface RouterView {
