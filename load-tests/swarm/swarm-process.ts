@@ -5,6 +5,9 @@
 import { type Crowd, createCrowd } from './crowd.ts';
 import { type Answer, type Order, type OrderMessage, TALLY_MS } from './orders.ts';
 
+/** Sockets and keys throw within Node, several times per connection, and to write down where takes a tenth of all. */
+Error.stackTraceLimit = 0;
+
 let crowd: Crowd | undefined;
 
 async function carryOut(order: Order) {

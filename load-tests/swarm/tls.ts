@@ -49,7 +49,9 @@ class Direction {
     record.writeUInt8(RECORD.data, 0);
     record.writeUInt16BE(0x0303, 1);
     record.writeUInt16BE(inner.length + TAG_BYTES, 3);
-    const cipher = createCipheriv('chacha20-poly1305', this.#keys.key, this.#nonce(), tagged);
+    // A key that is an object is first tried as another kind of key, at the price of an exception.
+    const key = this.#keys.key.toString('latin1');
+    const cipher = createCipheriv('chacha20-poly1305', key, this.#nonce(), tagged);
     cipher.setAAD(record.subarray(0, HEADER_BYTES), { plaintextLength: inner.length });
     record.set(cipher.update(inner), HEADER_BYTES);
     cipher.final();
@@ -66,7 +68,7 @@ class Direction {
 }
 
 const nonce = Buffer.alloc(12);
-const tagged = { authTagLength: TAG_BYTES };
+const tagged = { authTagLength: TAG_BYTES, encoding: 'latin1' } as const;
 const helloTemplate = clientHello();
 
 export class TlsClient {
