@@ -9,7 +9,7 @@
  * The hub drives it and is told by `RouterClientEvents`.
  */
 
-import { BusUnavailable, type LeaseEntry, type Leases, type Post } from '#bus/seams.ts';
+import type { LeaseEntry, Leases, Post } from '#bus/seams.ts';
 import type { Cancel, Clock } from '#runtime/clock.ts';
 import { type Channel, partitionOf } from '#wire/channels.ts';
 import { NODE_VERSION } from '#wire/limits.ts';
@@ -24,14 +24,15 @@ import {
   encodeNodeMessage,
   PARTITION_LEASE_PREFIX,
   type PartitionAnswer,
-  type PresenceAnswer,
   ROUTER_LEASE_PREFIX,
   sectionBytes,
 } from '#wire/nodes.ts';
 import { gatewaySubject, routerSubject } from '#wire/subjects.ts';
 import type { Attachment } from '../seams.ts';
 import { type Batch, type Part, type Partition, requestOf } from './batch.ts';
+import { membersOf } from './members.ts';
 import { attachOp, createOpQueue, detachOp, opBytes, type QueuedOp, stateOp } from './ops.ts';
+import { createPatience } from './patience.ts';
 import {
   agrees,
   anew,
@@ -71,9 +72,8 @@ export interface RouterClientDeps {
 const BEAT_MS = 1_000;
 const BEAT_ANSWER_MS = 2_000;
 const ATTACH_ANSWER_MS = 3_000;
-const RETRY_MS = 250;
-/** How long to ask who is present: a new owner does not know until every gateway has announced itself, or for 3 s. */
-const MEMBERS_MS = 5_000;
+/** One answer that is missed may have been slow, and the next says whatever it would have said. */
+const BEATS_LOST_MAX = 2;
 /** Bytes of sections kept per partition that came before the answer that explains them. */
 const EARLY_BYTES_MAX = 1_048_576;
 
@@ -103,6 +103,9 @@ export function createRouterClient({
   const dirty = new Set<Partition>();
   /** Requests on their way, by router. */
   const asked = new Map<string, number>();
+  /** Beats without an answer, by router, since the last that had one. */
+  const beatsLost = new Map<string, number>();
+  const patience = createPatience(clock);
   let flushSoon = false;
 
   /** What a router wrote; what cannot be read is counted, and as if it had not come. */
@@ -118,8 +121,8 @@ export function createRouterClient({
   function leaseEntry(entry: LeaseEntry): void {
     if (entry.key.startsWith(ROUTER_LEASE_PREFIX)) {
       const router = entry.key.slice(ROUTER_LEASE_PREFIX.length);
-      if (entry.value === undefined) routers.delete(router);
-      else routers.add(router);
+      if (entry.value !== undefined) routers.add(router);
+      else forgetRouter(router);
       return;
     }
     const partition = table[Number(entry.key.slice(PARTITION_LEASE_PREFIX.length))];
@@ -131,6 +134,12 @@ export function createRouterClient({
     const before = partition.state;
     partition.state = leaseSeen(before, sound(entry.value, isPartitionLease));
     if (partition.state !== before) announceSoon(partition, 'owner');
+  }
+
+  function forgetRouter(router: string): void {
+    routers.delete(router);
+    beatsLost.delete(router);
+    patience.forget(router);
   }
 
   // Announcing.
@@ -152,7 +161,7 @@ export function createRouterClient({
   }
 
   function announceLater(partition: Partition, round: number, cause: AnnounceCause): void {
-    clock.after(RETRY_MS, () => {
+    clock.after(patience.retryMs(partition.state.router), () => {
       if (partition.round === round) announceSoon(partition, cause);
     });
   }
@@ -212,45 +221,43 @@ export function createRouterClient({
   function send(batch: Batch): void {
     const { router } = batch;
     asked.set(router, (asked.get(router) ?? 0) + 1);
-    post.request(routerSubject(router, 'attach'), requestOf(gateway, batch), ATTACH_ANSWER_MS).then(
+    const atMs = clock.monotonicMs();
+    const limitMs = patience.limitMs(router, ATTACH_ANSWER_MS);
+    post.request(routerSubject(router, 'attach'), requestOf(gateway, batch), limitMs).then(
       (data) => {
-        goesOn(router);
+        goesOn(router, atMs);
         answered(batch, sound(data, isAttachAnswer));
       },
       () => {
-        goesOn(router);
-        batch.parts.forEach(lost);
+        goesOn(router, atMs);
+        for (const part of batch.parts) lost(part, 'request-lost');
       },
     );
   }
 
   /** What waited for this router's answer goes out. */
-  function goesOn(router: string): void {
+  function goesOn(router: string, askedAtMs: number): void {
+    patience.ended(router, askedAtMs);
     const left = asked.get(router)! - 1;
     if (left > 0) asked.set(router, left);
     else asked.delete(router);
     if (left === 0 && dirty.size > 0) flushLater();
   }
 
-  function lost({ partition, round }: Part): void {
+  function lost({ partition, round }: Pick<Part, 'partition' | 'round'>, cause: AnnounceCause): void {
     if (partition.round !== round) return;
     partition.state = anew(partition.state);
-    announceLater(partition, round, 'request-lost');
+    announceLater(partition, round, cause);
   }
 
   function answered(batch: Batch, answer: AttachAnswer | undefined): void {
     batch.parts.forEach((part, index) => {
       const said = answer?.partitions[index];
       if (part.partition.round !== part.round) return;
-      if (said === undefined || said.partition !== part.partition.number) lost(part);
-      else if ('stale' in said) staleAnswered(part);
+      if (said === undefined || said.partition !== part.partition.number) lost(part, 'request-lost');
+      else if ('stale' in said) lost(part, 'stale');
       else partAnswered(part, said);
     });
-  }
-
-  function staleAnswered({ partition, round }: Part): void {
-    partition.state = anew(partition.state);
-    announceLater(partition, round, 'stale');
   }
 
   function partAnswered(part: Part, said: Extract<PartitionAnswer, { term: number }>): void {
@@ -314,15 +321,19 @@ export function createRouterClient({
   function beat(): void {
     if (!post.connected) return;
     const request = encodeNodeMessage({ v: NODE_VERSION, gateway, reads: NODE_VERSION });
+    const atMs = clock.monotonicMs();
     for (const router of routers) {
-      post.request(routerSubject(router, 'beat'), request, BEAT_ANSWER_MS).then(
-        (data) => beatAnswered(router, sound(data, isBeatAnswer)),
-        () => beatLost(router),
+      const limitMs = patience.limitMs(router, BEAT_ANSWER_MS);
+      post.request(routerSubject(router, 'beat'), request, limitMs).then(
+        (data) => beatAnswered(router, atMs, sound(data, isBeatAnswer)),
+        () => beatLost(router, atMs),
       );
     }
   }
 
-  function beatAnswered(router: string, answer: BeatAnswer | undefined): void {
+  function beatAnswered(router: string, askedAtMs: number, answer: BeatAnswer | undefined): void {
+    patience.ended(router, askedAtMs);
+    beatsLost.delete(router);
     for (const [number, term, registration, delivered] of answer?.partitions ?? []) {
       const partition = table[number];
       if (partition === undefined || partition.state.router !== router) continue;
@@ -330,7 +341,11 @@ export function createRouterClient({
     }
   }
 
-  function beatLost(router: string): void {
+  function beatLost(router: string, askedAtMs: number): void {
+    patience.ended(router, askedAtMs);
+    const lost = (beatsLost.get(router) ?? 0) + 1;
+    beatsLost.set(router, lost % BEATS_LOST_MAX);
+    if (lost < BEATS_LOST_MAX) return;
     for (const partition of table) {
       if (partition.state.router === router && partition.state.phase === 'registered')
         announceAnew(partition, 'beat-lost');
@@ -349,23 +364,8 @@ export function createRouterClient({
     if (partition.state.phase === 'registered') markDirty(partition);
   }
 
-  async function members(channel: Channel): Promise<Extract<PresenceAnswer, { members: unknown }>> {
-    const request = encodeNodeMessage({ v: NODE_VERSION, channel });
-    const untilMs = clock.monotonicMs() + MEMBERS_MS;
-    while (clock.monotonicMs() < untilMs) {
-      const { router } = table[partitionOf(channel, partitions)]!.state;
-      const answer = router === '' ? undefined : await presence(router, request);
-      if (answer !== undefined && 'members' in answer) return answer;
-      await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
-    }
-    throw new BusUnavailable('no router answers for the channel');
-  }
-
-  function presence(router: string, request: Uint8Array): Promise<PresenceAnswer | undefined> {
-    return post.request(routerSubject(router, 'presence'), request, BEAT_ANSWER_MS).then(
-      (data) => sound(data, isPresenceAnswer),
-      () => undefined,
-    );
+  function routerOf(channel: Channel): string {
+    return table[partitionOf(channel, partitions)]!.state.router;
   }
 
   return {
@@ -380,12 +380,12 @@ export function createRouterClient({
     attach: (attachment: Attachment) => queue(attachment, attachOp(attachment)),
     detach: (attachment: Attachment, left: boolean) => queue(attachment, detachOp(attachment, left)),
     setState: (attachment: Attachment) => queue(attachment, stateOp(attachment)),
-    members,
+    members: (channel: Channel) =>
+      membersOf({ post, clock, routerOf, decoded: (data) => sound(data, isPresenceAnswer) }, channel),
     /** A subscription could not read the log: attach its partition again. */
     attachAgain(attachment: Attachment): void {
       const partition = table[attachment.partition]!;
-      partition.state = anew(partition.state);
-      announceLater(partition, partition.round, 'request-lost');
+      lost({ partition, round: partition.round }, 'request-lost');
     },
     /** How many partitions know this gateway. */
     registered: () => table.filter(({ state }) => state.phase === 'registered').length,
