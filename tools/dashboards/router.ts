@@ -22,7 +22,7 @@ const partitions: readonly Panel[] = [
     draws: 'lines',
     title: 'Partitions given up',
     description:
-      'Per second, by why: handed over to a new router, lapsed because the lease was not renewed in time, or lost.',
+      'Per second, by why: handed over to a new router, lapsed because it could not go on under its term, or lost.',
     unit: 'cps',
     queries: [query(sum(rate('router_partitions_dropped_total'), 'pod, why'), '{{pod}} {{why}}')],
   },
