@@ -80,11 +80,11 @@ function doorkeeper(mode: DoorMode = 'law', more: Partial<DoorPolicy> = {}) {
     tellWait: ({ flow: { number } }, etaMs, ahead) => void told.push({ flow: number, etaMs, ahead }),
     silent(record) {
       silenced.push(record);
-      keeper.ended(record);
+      keeper.ended(record, false);
     },
   });
   function open(listener: Listener = 'main'): FlowRecord {
-    const opening = { transport: 'websocket', address: '', origin: undefined, secure: true } as const;
+    const opening = { transport: 'websocket', address: '10.0.0.1', origin: undefined, secure: true } as const;
     const flow = { number: ++flows, opening: { ...opening, bearer: undefined, listener } };
     const record = new FlowRecord(flow as unknown as Flow, {} as Dialect);
     keeper.opened(record);
@@ -108,6 +108,7 @@ function doorkeeper(mode: DoorMode = 'law', more: Partial<DoorPolicy> = {}) {
       const number = ++numbers;
       const knock = {
         listener,
+        address: () => '10.0.0.1',
         hold: (gone: () => void) => void held.push({ number, gone }),
         goOn: () => void wentOn.push(number),
       };
@@ -341,7 +342,23 @@ describe('the doorkeeper', () => {
     for (const record of records) hello(record);
     const given = keeper.givenUp(3);
     assert.deepEqual(given, records.slice(-3));
-    for (const record of given) keeper.ended(record);
+    for (const record of given) keeper.ended(record, true);
     assert.equal(keeper.state().waiting.resume, 7);
+  });
+
+  test('[DOOR-61] an address of which nobody becomes a session is shunned while others wait, and only then', async () => {
+    const { keeper, open, knocks, hand, metrics } = doorkeeper();
+    for (let i = 0; i < 20; i++) keeper.ended(open(), false);
+    hand.turn();
+    assert.equal(knocks(1), 1);
+    assert.equal(knocks(80), 11);
+    assert.equal(await counted(metrics.shunned), 69);
+  });
+
+  test('[DOOR-62] whom the service sends away is not held against its address', () => {
+    const { keeper, open, knocks, hand } = doorkeeper();
+    for (let i = 0; i < 20; i++) keeper.ended(open(), true);
+    hand.turn();
+    assert.equal(knocks(81), 81);
   });
 });

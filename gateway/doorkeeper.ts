@@ -39,6 +39,7 @@ import type { GatewayMetrics } from './metrics.ts';
 import { createOtherWork } from './other-work.ts';
 import type { Knock, Listener } from './seams.ts';
 import { createShutters } from './shutters.ts';
+import { createVetting } from './vetting.ts';
 import { type Told, tellWaiting } from './wait-telling.ts';
 
 export interface DoorkeeperDeps {
@@ -84,8 +85,6 @@ const UNDER_WAY_MAX = 2_048;
 const TELL_MS = 250;
 /** Where the silent hold half of the places, they have so long to say something. */
 const SILENT_MS = 2_000;
-/** How much one hello by the listener for calls says of all of them. */
-const INCREMENT = 0.02;
 /** In a crowd other work is believed to take no more than this part, whatever it took in calm. */
 const OTHER_SHARE_MAX = 0.5;
 
@@ -115,12 +114,11 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
   /** Connections that went on in this turn without being held. */
   let passed = 0;
   let underWay = 0;
-  /** Of those who lately came by the listener for calls. */
-  let inCallShare = 1;
   let setUpsInAll = 0;
   /** In this second. */
   let handshakesSince = 0;
   let setUpsSince = 0;
+  const vetting = createVetting(door, clock, metrics);
   const crediting = createCrediting(door, clock, would);
   const other = createOtherWork(clock, loop);
   const shutters = createShutters(door, deps);
@@ -134,6 +132,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     came[listener] += 1;
     turnSoon();
     if (!orders) return takesAnybody(listener);
+    if ((wasBusy || held.count > 0 || waiting.size > 0) && vetting.shuns(knock)) return false;
     if (held.count === 0 && passed < deps.handshakesPerTurn) {
       passed += 1;
       return true;
@@ -177,7 +176,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     const { record } = entry;
     const flow = record.flow.number;
     silent.delete(flow);
-    if (record.flow.opening.listener === 'call') judgeCallers(entry.name);
+    if (record.flow.opening.listener === 'call') vetting.judgeCallers(entry.name);
     record.place = 'waiting';
     waiting.set(flow, { ...entry, toldAtMs: 0, toldEtaMs: 0 });
     const first = door.room.dues.size === 0 && held.count === 0 && underWay < UNDER_WAY_MAX;
@@ -186,12 +185,6 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     if (!orders) return serveInAnyCase(flow);
     if (first && isSetUp(nextTurn(door, clock.monotonicMs()))) serveNext();
     else turnSoon();
-  }
-
-  /** Where most of those who come to the listener for calls are in none, it is one like the other. */
-  function judgeCallers(name: WaitingClass): void {
-    inCallShare += INCREMENT * ((name === 'call' ? 1 : 0) - inCallShare);
-    door.callersTrusted = inCallShare > 0.5;
   }
 
   /** As naive servers do: at once, whoever else waits. */
@@ -221,6 +214,11 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
 
   /** Its session stands. */
   function stands(record: FlowRecord): void {
+    if (record.place === 'underWay') vetting.led(record, true);
+    comesIn(record);
+  }
+
+  function comesIn(record: FlowRecord): void {
     if (record.place === 'underWay') {
       underWay -= 1;
       if (waiting.size > 0) turnSoon();
@@ -228,14 +226,16 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     record.place = 'in';
   }
 
-  function ended(record: FlowRecord): void {
+  /** @param sent away by the service, which was no waste of its client's. */
+  function ended(record: FlowRecord, sent: boolean): void {
     const { number } = record.flow;
+    if (record.place !== 'in' && !sent) vetting.led(record, false);
     if (record.place === 'silent' || record.place === 'waiting') {
       silent.delete(number);
       waiting.delete(number);
       left(door, number);
     }
-    stands(record);
+    comesIn(record);
   }
 
   // The turn.
@@ -366,6 +366,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     other.measured(doneMs, waiting.size === 0 && !wasBusy);
     handshakesSince = 0;
     setUpsSince = 0;
+    vetting.second();
   }
 
   function look(): void {

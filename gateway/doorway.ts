@@ -48,6 +48,8 @@ export function createDoorway(deps: DoorwayDeps) {
   const wouldLimit = { perUser: 0, perAddress: 0 };
   const callTokens: CallTokens = new Map();
   let limitsRevision = 0;
+  /** The flow that is just being sent away. */
+  let sent: FlowRecord | undefined;
   const dryRun = { perUser: false, perAddress: false };
   const keeper = createDoorkeeper({
     ...{ clock, metrics, loop: deps.loop, log: deps.log, policy: doorPolicy(config) },
@@ -136,15 +138,21 @@ export function createDoorway(deps: DoorwayDeps) {
   function sendOn(record: FlowRecord, why: FaultCode, afterMs: number, url: string | undefined): void {
     metrics.sentOn.inc({ why });
     tell(record, { kind: 'sentOn', afterMs, url });
-    flows.end(record, false);
+    sendAway(record);
     record.flow.close(why, afterMs);
+  }
+
+  function sendAway(record: FlowRecord): void {
+    sent = record;
+    flows.end(record, false);
+    sent = undefined;
   }
 
   /** A poll is held for a while; whom that would not do is told by HTTP when to come again. */
   function pollWaits(record: FlowRecord, etaMs: number): void {
     if (etaMs <= config.POLL_HOLD_MS / 2) return;
     metrics.sentOn.inc({ why: 'BUSY' });
-    flows.end(record, false);
+    sendAway(record);
     record.flow.close('BUSY', etaMs);
   }
 
@@ -195,7 +203,7 @@ export function createDoorway(deps: DoorwayDeps) {
   }
 
   function ended(record: FlowRecord): void {
-    keeper.ended(record);
+    keeper.ended(record, record === sent);
     if (record.callSeal !== undefined) returned(callTokens, record.callSeal, record.flow.number);
   }
 

@@ -55,6 +55,11 @@ export function createGatewayMetrics(register: Registry) {
       help: 'Connections closed right after they were accepted, as they came faster than listening could stop.',
       registers,
     }),
+    shunned: new Counter({
+      name: 'gateway_door_shunned_total',
+      help: 'Connections closed right after they were accepted while others waited, as nearly all of late from their address led to no session.',
+      registers,
+    }),
     admitted: fromZero(
       new Counter({
         name: 'gateway_door_admitted_total',

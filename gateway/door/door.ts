@@ -146,10 +146,19 @@ export function nextTurn(door: Door, nowMs: number): Turn | undefined {
   const call = ring !== undefined && room.isOfCall(door.room, ring);
   door.bothWaited = false;
   if (call) return 'callSetUp';
-  if (handshakes.call > 0 && door.open < door.openMax) return 'callHandshake';
-  const handshakesWait = handshakes.main > 0 && door.open < door.openMax * (1 - CALL_RESERVE);
+  const { callersTrusted } = door;
+  if (callersTrusted && handshakes.call > 0 && door.open < door.openMax) return 'callHandshake';
+  const waiting = handshakes.main + (callersTrusted ? 0 : handshakes.call);
+  const handshakesWait = waiting > 0 && door.open < door.openMax * (1 - CALL_RESERVE);
   door.bothWaited = handshakesWait && ring !== undefined;
-  return nextStage(door.share, handshakesWait, ring !== undefined);
+  const stage = nextStage(door.share, handshakesWait, ring !== undefined);
+  return stage === 'handshake' && !callersTrusted ? untrustedHandshake(handshakes) : stage;
+}
+
+/** By turns, as each handshake makes the sum of both less by one. */
+function untrustedHandshake({ call, main }: Door['handshakes']): Turn {
+  if (call === 0) return 'handshake';
+  return main === 0 || (call + main) % 2 === 0 ? 'callHandshake' : 'handshake';
 }
 
 /** Takes the flow of a turn that is a set-up. */

@@ -9,6 +9,7 @@
 
 import type { HttpResponse, TemplatedApp } from '#runtime/uws.ts';
 import type { Knock, Listener, TransportEvents } from '../seams.ts';
+import { clientAddress } from './address.ts';
 
 export interface Sockets {
   /** Counts what connects to an app. */
@@ -49,6 +50,9 @@ export function createSockets({ max, events, changed, refused }: SocketsDeps): S
   };
 }
 
+/** Nothing was read yet that a proxy could have said. */
+const nobody = () => false;
+
 /**
  * A connection of which nothing was read. Paused, its ClientHello stays in the kernel, and no handshake is begun. The
  * response that stands for it is let go before its first request, which has a response of its own.
@@ -60,6 +64,16 @@ class Connection implements Knock {
   constructor(response: HttpResponse, listener: Listener) {
     this.response = response;
     this.listener = listener;
+  }
+
+  address(): string {
+    if (this.response === undefined) return '';
+    return clientAddress(
+      nobody,
+      Buffer.from(this.response.getRemoteAddressAsText()).toString('latin1'),
+      '',
+      '',
+    );
   }
 
   hold(gone: () => void): void {

@@ -87,7 +87,9 @@ export async function startGatewayOnStage(stage: Stage, env: Readonly<Record<str
     },
     connect(listener: Listener = 'main'): StageFlow {
       const hub = events;
-      assert(hub?.knocked({ listener, hold: () => undefined, goOn: () => undefined }));
+      assert(
+        hub?.knocked({ listener, address: () => '127.0.0.1', hold: () => undefined, goOn: () => undefined }),
+      );
       return opened(hub as TransportEvents, ++flows, listener);
     },
   };
