@@ -351,8 +351,8 @@ describe('the doorkeeper', () => {
     for (let i = 0; i < 20; i++) keeper.ended(open(), false);
     hand.turn();
     assert.equal(knocks(1), 1);
-    assert.equal(knocks(80), 11);
-    assert.equal(await counted(metrics.shunned), 69);
+    assert.equal(knocks(80), 3);
+    assert.equal(await counted(metrics.shunned), 77);
   });
 
   test('[DOOR-62] whom the service sends away is not held against its address', () => {
