@@ -3,7 +3,7 @@
  */
 
 import { type Drain, type Loss, lose, pause, SETTLE_MS } from './acts.ts';
-import { lossOf, prepared, restored } from './drains.ts';
+import { lossOf, prepared, refilled } from './drains.ts';
 import type { Judged } from './goals.ts';
 import type { Options } from './options.ts';
 import { type Guests, type Stage, type StageOptions, startStage } from './stage.ts';
@@ -64,6 +64,7 @@ const METRICS = [
   'gateway_faults_total',
   'gateway_door_admitted_total',
   'gateway_door_dropped_total',
+  'gateway_door_shunned_total',
 ] as const;
 
 export interface AbuseOutcome {
@@ -74,12 +75,11 @@ export interface AbuseOutcome {
 export async function abused(options: Options, stageOptions: StageOptions): Promise<AbuseOutcome> {
   const stage = await startStage(stageOptions);
   try {
-    const { calm: first, share } = await prepared(stage, options, undefined);
-    let calm = first;
+    const { calm, share } = await prepared(stage, options, undefined);
     const loss = lossOf('half', options);
     const suffered: Suffered[] = [];
     for (const abuse of [undefined, ...abuses]) {
-      if (suffered.length > 0) calm = await restored(stage, options, share);
+      if (suffered.length > 0) await refilled(stage, options, share);
       const drain = await under(stage, abuse, loss, options);
       suffered.push(sufferedOf(abuse?.title ?? 'nobody', drain, verdictOf(drain.drain, calm), suffered[0]));
       tell(line(suffered.at(-1)!));
@@ -152,9 +152,10 @@ async function metricsOf(stage: Stage): Promise<Map<string, number>> {
   const sums = new Map<string, number>();
   for (const { process } of stage.gateways()) {
     const text = await (await fetch(`${process.opsUrl}/metrics`)).text();
-    for (const [, name, labels, value] of text.matchAll(/^(\w+)\{(.*)\} (\S+)$/gm)) {
+    for (const [, name, labels, value] of text.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)$/gm)) {
       if (!METRICS.includes(name as (typeof METRICS)[number])) continue;
-      const key = `${process.name} ${/"(.*)"/.exec(labels!)?.[1]}`;
+      const what = /"(.*)"/.exec(labels ?? '')?.[1] ?? /door_(\w+)_total/.exec(name!)?.[1];
+      const key = `${process.name} ${what}`;
       sums.set(key, Number(value));
     }
   }

@@ -21,7 +21,7 @@ export interface Calm {
 }
 
 const LOOK_MS = 250;
-const IDLE_MS = 10_000;
+const IDLE_MS = 5_000;
 /** The end of connections is dealt with within this. */
 const ENDED_MS = 3_000;
 /** On their way at once, per gateway: so many that none ever waits for a client, and no client for more than a second or two. */

@@ -36,11 +36,11 @@ export interface Played {
 }
 
 /** Set-ups per second while the sessions come for the first time. */
-const RAMP_PER_SECOND = 900;
+const RAMP_PER_SECOND = 1_000;
 /** Of all sessions, to learn the cost of one. */
-const CALM_SHARE = 0.15;
+const CALM_SHARE = 0.08;
 /** What a new gateway does slower than later is behind it after so many. */
-const WARM_SET_UPS = 3_000;
+const WARM_SET_UPS = 2_000;
 const REST_MS = 3_000;
 const HOLDS_MAX = 3;
 /** How far the optimum may be from what it is to be. */
@@ -79,7 +79,16 @@ export async function play(
 }
 
 /** As before the loss: as many gateways, each with as many sessions, and they know what they can do. */
-export async function restored(stage: Stage, options: Options, share: number): Promise<Calm> {
+async function restored(stage: Stage, options: Options, share: number): Promise<Calm> {
+  await refilled(stage, options, share);
+  const held = await calm(stage, calmClients(options.sessions));
+  tell(calmText(held));
+  await pause(SETTLE_MS);
+  return held;
+}
+
+/** As many gateways and sessions as before the loss, without asking what they can do. */
+export async function refilled(stage: Stage, options: Options, share: number): Promise<void> {
   const { sessions, gateways } = options;
   await untilUp(stage, options.drainMs);
   stage.letGo();
@@ -90,10 +99,6 @@ export async function restored(stage: Stage, options: Options, share: number): P
   await untilUp(stage, 60_000);
   stage.holdDown(share);
   await pause(SETTLE_MS);
-  const held = await calm(stage, calmClients(sessions));
-  tell(calmText(held));
-  await pause(SETTLE_MS);
-  return held;
 }
 
 function calmClients(sessions: number): number {
@@ -111,12 +116,9 @@ export async function prepared(stage: Stage, options: Options, known: Known | un
   await untilUp(stage, 60_000);
   ramping = false;
   await warm(stage, WARM_SET_UPS * gateways - sessions);
+  if (known !== undefined) stage.holdDown(known.share);
   await pause(SETTLE_MS);
-  if (known !== undefined) {
-    stage.holdDown(known.share);
-    await pause(SETTLE_MS);
-    return known;
-  }
+  if (known !== undefined) return known;
   const idleCores = await idling(stage);
   const costMicros = rampCostMicros(looks, idleCores);
   const share = ((sessions * costMicros) / 1_000 / drainMs + idleCores) / gateways;

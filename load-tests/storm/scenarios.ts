@@ -62,7 +62,8 @@ const variants: readonly { readonly door: Door; readonly timing: Timing; readonl
   { door: 'open', timing: 'fullJitter', title: 'takes all, full jitter to 30 s' },
   { door: 'open', timing: 'fixed', title: 'takes all, each second' },
 ];
-const NAIVE_PATIENCE = 2;
+/** Whom this does not bring back is not waited for: in multiples of the optimum. */
+const NAIVE_PATIENCE = 1.5;
 
 async function naive(options: Options, partly: (outcome: Outcome) => void): Promise<Outcome> {
   const played: Played[] = [];

@@ -43,6 +43,7 @@ export interface Stage {
   letGo(): void;
   /** Of one core, of all gateways that run. */
   allowed(): number;
+  /** The newest: those that are left have done the most. */
   kill(count: number): Promise<void>;
   /** So many new ones, held down once they are ready. */
   replace(count: number): Promise<void>;
@@ -147,7 +148,7 @@ function assembled(
     async kill(count) {
       await Promise.all(
         gateways()
-          .slice(0, count)
+          .slice(-count)
           .map(({ process }) => process.kill()),
       );
     },
