@@ -23,12 +23,13 @@ function stage() {
   const connection = {
     connected: true as boolean,
     payloadBytesMax: 1_000_000,
-    publish(subject: string, _data: Uint8Array, reply = '', headers = { encode: () => new Uint8Array(0) }) {
+    publish(subject: string, _data: Uint8Array, reply = '', headers = '') {
       if (!connection.connected) return false;
-      published.push({ subject, reply, headers: Buffer.from(headers.encode()).toString() });
+      published.push({ subject, reply, headers });
       return true;
     },
-    subscribe(_subject: string, received: (message: Msg) => void) {
+    subscribe: () => () => undefined,
+    subscribeLean(_subject: string, received: (message: Msg) => void) {
       receive = received;
       return () => undefined;
     },

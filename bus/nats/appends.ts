@@ -14,7 +14,8 @@ import type { Logger } from '#runtime/log.ts';
 import { logSubject } from '#wire/subjects.ts';
 import type { BusMetrics } from '../metrics.ts';
 import type { Append, Appended } from '../seams.ts';
-import type { Connection, EncodedHeaders } from './connection.ts';
+import type { Connection } from './connection.ts';
+import type { LeanMessage } from './intake.ts';
 import { outcomeOf } from './pub-ack.ts';
 
 export interface Appends {
@@ -29,18 +30,12 @@ interface UnderWay {
   answered: ((outcome: Appended) => void) | undefined;
 }
 
-/** The header of one append; the library asks it for its bytes before `publish` returns. */
-interface AppendHeaders extends EncodedHeaders {
-  text: string;
-}
-
 interface State {
   readonly connection: Connection;
   readonly clock: Clock;
   readonly metrics: BusMetrics;
   readonly inbox: string;
   readonly ring: readonly UnderWay[];
-  readonly headers: AppendHeaders;
   readonly surprised: (error: ApiError) => void;
   /** The number of the oldest that may be under way, and of the next. */
   oldest: number;
@@ -79,7 +74,6 @@ export function createAppends(
     ring: Array.from({ length: UNDER_WAY_MAX }, (): UnderWay => {
       return { number: -1, bytes: 0, sentMs: 0, answered: undefined };
     }),
-    headers: { text: '', encode: encodeText },
     surprised({ err_code: code, description: reason }) {
       const nowMs = clock.monotonicMs();
       if (nowMs - state.surprisedMs < SURPRISE_MS) return;
@@ -92,7 +86,7 @@ export function createAppends(
     surprisedMs: Number.NEGATIVE_INFINITY,
     given: [],
   };
-  const unsubscribe = connection.subscribe(`${inbox}.*`, (message) => heed(state, message));
+  const unsubscribe = connection.subscribeLean(`${inbox}.*`, (message) => heed(state, message));
   const unwatch = connection.watch((connected) => {
     if (!connected) giveUp(state, Number.POSITIVE_INFINITY);
   });
@@ -108,10 +102,6 @@ export function createAppends(
   };
 }
 
-function encodeText(this: AppendHeaders): Uint8Array {
-  return Buffer.from(this.text);
-}
-
 function send(state: State, append: Append, answered: (outcome: Appended) => void): void {
   assert(!append.messageId.includes('\n') && !append.messageId.includes('\r'));
   const place = state.ring[state.next & (UNDER_WAY_MAX - 1)]!;
@@ -119,13 +109,13 @@ function send(state: State, append: Append, answered: (outcome: Appended) => voi
     return undecidedSoon(state, answered);
   const { partition, channel, messageId, data, ttlMs } = append;
   // Whole seconds there, rounded up, and one more since its sweep of expired messages runs each second.
-  state.headers.text = `NATS/1.0\r\nNats-Msg-Id:${messageId}\r\nNats-TTL:${Math.ceil(ttlMs / 1_000) + 1}\r\n\r\n`;
+  const head = `NATS/1.0\r\nNats-Msg-Id:${messageId}\r\nNats-TTL:${Math.ceil(ttlMs / 1_000) + 1}\r\n\r\n`;
   const reply = state.inbox + state.next;
-  if (data.length + 2 * state.headers.text.length > state.connection.payloadBytesMax) {
+  if (data.length + 2 * head.length > state.connection.payloadBytesMax) {
     state.surprised({ code: 413, err_code: 0, description: 'a frame is larger than the bus takes' });
     return undecidedSoon(state, answered);
   }
-  if (!state.connection.publish(logSubject(partition, channel), data, reply, state.headers)) {
+  if (!state.connection.publish(logSubject(partition, channel), data, reply, head)) {
     return undecidedSoon(state, answered);
   }
   place.number = state.next++;
@@ -146,7 +136,7 @@ function undecidedSoon(state: State, answered: (outcome: Appended) => void): voi
   });
 }
 
-function heed(state: State, message: Msg): void {
+function heed(state: State, message: Msg | LeanMessage): void {
   const number = Number(message.subject.slice(state.inbox.length));
   const place = state.ring[number & (UNDER_WAY_MAX - 1)];
   if (place === undefined || place.number !== number || place.answered === undefined) return;

@@ -7,7 +7,8 @@
  * front of a server that has stopped reading.
  *
  * What is published in one turn of the event loop is handed to the library together at its end: the library writes
- * to its socket after every callback, and a write costs more than everything else about a frame.
+ * to its socket after every callback, and a write costs more than everything else about a frame. The messages of
+ * each frame are written and read here (`outgoing.ts`, `intake.ts`), by what the library lets us reach of its inside.
  */
 
 import { X509Certificate } from 'node:crypto';
@@ -17,7 +18,6 @@ import {
   connect,
   credsAuthenticator,
   type Msg,
-  type MsgHdrs,
   type NatsConnection,
   type NodeConnectionOptions,
   type Status,
@@ -28,22 +28,21 @@ import type { Logger } from '#runtime/log.ts';
 import type { Random } from '#runtime/random.ts';
 import type { BusConfig } from '../config.ts';
 import { BusUnavailable } from '../seams.ts';
+import { createIntake, type LeanMessage, type Parser } from './intake.ts';
+import { encodedOutgoing, Outgoing } from './outgoing.ts';
 
 export interface Connection {
   readonly connected: boolean;
   readonly payloadBytesMax: number;
-  /** `false` and nothing sent while away. `headers` is asked for its bytes at once; `data` belongs to nobody afterwards. */
-  publish(subject: string, data: Uint8Array, reply?: string, headers?: EncodedHeaders): boolean;
+  /** `false` and nothing sent while away. `head`: headers as text; `data` belongs to nobody afterwards. */
+  publish(subject: string, data: Uint8Array, reply?: string, head?: string): boolean;
   /** Until canceled, across reconnects. */
   subscribe(subject: string, received: (message: Msg) => void): Cancel;
+  /** The same for many messages: without headers, but for messages that have nothing else. */
+  subscribeLean(subject: string, received: (message: Msg | LeanMessage) => void): Cancel;
   /** Told at each change; those that came first are told first. */
   watch(changed: (connected: boolean) => void): Cancel;
   close(): Promise<void>;
-}
-
-/** All that the client library asks of headers when it publishes. */
-export interface EncodedHeaders {
-  encode(): Uint8Array;
 }
 
 interface State {
@@ -56,30 +55,17 @@ interface State {
   unansweredBytes: number;
   /** Published in this turn. */
   outgoing: Outgoing[];
+  /** Those who hear lean messages, by the number of their subscription. */
+  readonly lean: Map<number, (message: LeanMessage) => void>;
 }
 
-/** One message on its way out; it is its own headers to the library, which asks them for their bytes alone. */
-class Outgoing implements EncodedHeaders {
-  readonly subject: string;
-  readonly data: Uint8Array;
-  readonly reply: string | undefined;
-  readonly head: Uint8Array | undefined;
-
-  constructor(
-    subject: string,
-    data: Uint8Array,
-    reply: string | undefined,
-    headers: EncodedHeaders | undefined,
-  ) {
-    this.subject = subject;
-    this.data = data;
-    this.reply = reply;
-    this.head = headers?.encode();
-  }
-
-  encode(): Uint8Array {
-    return this.head!;
-  }
+/** What is reached of the library's inside. */
+interface Inside {
+  readonly protocol: {
+    readonly transport?: { readonly socket?: Socket };
+    parser: Parser;
+    sendCommand(bytes: Uint8Array): void;
+  };
 }
 
 const PING_MS = 1_000;
@@ -112,7 +98,9 @@ export async function connectToNats(
     ...{ nats, clock, log, watchers, connected: true, closing: false },
     unansweredBytes: 0,
     outgoing: [],
+    lean: new Map(),
   };
+  takeIn(state);
   void followStatus(state);
   return {
     get connected() {
@@ -121,16 +109,9 @@ export async function connectToNats(
     get payloadBytesMax() {
       return nats.info?.max_payload ?? 1_048_576;
     },
-    publish: (subject, data, reply, headers) => publish(state, subject, data, reply, headers),
-    subscribe(subject, received) {
-      const subscription = nats.subscribe(subject, {
-        callback: (error, message) => {
-          if (error === null) received(message);
-          else log.error({ event: 'bus.forbidden', reason: error.message }, 'the bus refuses a subscription');
-        },
-      });
-      return () => subscription.unsubscribe();
-    },
+    publish: (subject, data, reply, head) => publish(state, subject, data, reply, head),
+    subscribe: (subject, received) => subscribe(state, subject, received, undefined),
+    subscribeLean: (subject, received) => subscribe(state, subject, received, received),
     watch(changed) {
       state.watchers.add(changed);
       return () => state.watchers.delete(changed);
@@ -202,16 +183,43 @@ function reasonOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
+function subscribe(
+  { nats, log, lean }: State,
+  subject: string,
+  received: (message: Msg) => void,
+  receivedLean: ((message: LeanMessage) => void) | undefined,
+): Cancel {
+  const subscription = nats.subscribe(subject, {
+    callback: (error, message) => {
+      if (error === null) received(message);
+      else log.error({ event: 'bus.forbidden', reason: error.message }, 'the bus refuses a subscription');
+    },
+  });
+  const number = subscription.getID();
+  if (receivedLean !== undefined) lean.set(number, receivedLean);
+  return () => {
+    lean.delete(number);
+    subscription.unsubscribe();
+  };
+}
+
+/** Stands before the library's parser, which it makes anew with each connection. */
+function takeIn({ nats, lean }: State): void {
+  const { protocol } = insideOf(nats);
+  const intake = createIntake(protocol.parser, lean);
+  Object.defineProperty(protocol, 'parser', { get: () => intake, set: intake.goOnWith });
+}
+
 function publish(
   state: State,
   subject: string,
   data: Uint8Array,
   reply: string | undefined,
-  headers: EncodedHeaders | undefined,
+  head: string | undefined,
 ): boolean {
   if (!state.connected || state.unansweredBytes > UNANSWERED_BYTES_MAX) return false;
   state.unansweredBytes += data.length;
-  if (state.outgoing.push(new Outgoing(subject, data, reply, headers)) === 1)
+  if (state.outgoing.push(new Outgoing(subject, data, reply, head)) === 1)
     state.clock.atEnd(() => sendOutgoing(state));
   return true;
 }
@@ -221,12 +229,7 @@ function sendOutgoing(state: State): void {
   const { outgoing, nats } = state;
   state.outgoing = [];
   if (!state.connected) return;
-  for (const message of outgoing) {
-    const { subject, data, reply } = message;
-    if (reply === undefined) nats.publish(subject, data);
-    else if (message.head === undefined) nats.publish(subject, data, { reply });
-    else nats.publish(subject, data, { reply, headers: headersOf(message) });
-  }
+  insideOf(nats).protocol.sendCommand(encodedOutgoing(outgoing));
 }
 
 /** Ends when the connection is closed. */
@@ -280,12 +283,11 @@ function letGoOfSocket({ nats, clock }: State): void {
 }
 
 function socketOf(nats: NatsConnection): Socket | undefined {
-  const inside = nats as unknown as { protocol?: { transport?: { socket?: Socket } } };
-  return inside.protocol?.transport?.socket;
+  return insideOf(nats).protocol.transport?.socket;
 }
 
-function headersOf(message: EncodedHeaders): MsgHdrs {
-  return message as EncodedHeaders & MsgHdrs;
+function insideOf(nats: NatsConnection): Inside {
+  return nats as unknown as Inside;
 }
 
 async function close(state: State): Promise<void> {

@@ -15,6 +15,7 @@ import type { Msg } from '@nats-io/transport-node';
 import type { Cancel, Clock } from '#runtime/clock.ts';
 import type { Delivered } from './follow-progress.ts';
 import type { FollowerSink, Followers } from './follower.ts';
+import type { LeanMessage } from './intake.ts';
 
 /** What a partition is brought. `head` and `anew` as a follower tells them. */
 export type TravellerSink = Required<Pick<FollowerSink, 'message' | 'head' | 'anew'>>;
@@ -107,10 +108,10 @@ function follow(state: State, partition: number, after: number, sink: TravellerS
 }
 
 function followed({ stream, filterOf }: State, partitions: readonly number[], after: number) {
-  return { stream, filters: partitions.map(filterOf), from: 'sequence', after } as const;
+  return { stream, filters: partitions.map(filterOf), headers: false, from: 'sequence', after } as const;
 }
 
-function bring(traveller: Traveller, message: Msg, delivered: Delivered): void {
+function bring(traveller: Traveller, message: Msg | LeanMessage, delivered: Delivered): void {
   if (traveller.gone || delivered.position <= traveller.position) return;
   traveller.position = delivered.position;
   traveller.sink.message(message, delivered);

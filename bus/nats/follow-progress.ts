@@ -60,19 +60,43 @@ export interface Delivered {
 }
 
 const NANOS_DIGITS = 6;
+const BEGINNING = '$JS.ACK.';
+const ZERO = '0'.charCodeAt(0);
+/** Reused for every message. */
+const dots: number[] = [];
 
 /**
  * Reads `$JS.ACK.<stream>.<consumer>.<delivered>.<position>.<sequence>.<nanoseconds>.<pending>`; the newer form has
  * domain and account before the stream, and may have more at its end.
  */
 export function deliveredOf(reply: string): Delivered | undefined {
-  const tokens = reply.split('.');
-  if (tokens.length < 9 || tokens[0] !== '$JS' || tokens[1] !== 'ACK') return undefined;
-  const first = tokens.length === 9 ? 5 : 7;
+  if (!reply.startsWith(BEGINNING)) return undefined;
+  const count = dotsOf(reply);
+  if (count !== 8 && count < 10) return undefined;
+  // Behind which dot the position begins.
+  const dot = count === 8 ? 4 : 6;
   return {
-    position: Number(tokens[first]),
-    consumerSequence: Number(tokens[first + 1]),
-    storedAtMs: Number(tokens[first + 2]!.slice(0, -NANOS_DIGITS)),
-    pending: Number(tokens[first + 3]),
+    position: numberIn(reply, dots[dot]! + 1, dots[dot + 1]!),
+    consumerSequence: numberIn(reply, dots[dot + 1]! + 1, dots[dot + 2]!),
+    storedAtMs: numberIn(reply, dots[dot + 2]! + 1, dots[dot + 3]! - NANOS_DIGITS),
+    pending: numberIn(reply, dots[dot + 3]! + 1, dots[dot + 4] ?? reply.length),
   };
+}
+
+/** Finds the dots, of which there are eight, ten or more; past the eleventh nothing is of interest. */
+function dotsOf(reply: string): number {
+  dots.length = 0;
+  for (let at = reply.indexOf('.'); at >= 0 && dots.length <= 10; at = reply.indexOf('.', at + 1))
+    dots.push(at);
+  return dots.length;
+}
+
+/** Not a number where anything but digits stands there. */
+function numberIn(text: string, from: number, to: number): number {
+  let number = from < to ? 0 : Number.NaN;
+  for (let at = from; at < to; at++) {
+    const digit = text.charCodeAt(at) - ZERO;
+    number = digit >= 0 && digit <= 9 ? number * 10 + digit : Number.NaN;
+  }
+  return number;
 }

@@ -24,6 +24,7 @@ import {
   heedMessage,
   progressAfter,
 } from './follow-progress.ts';
+import type { LeanMessage } from './intake.ts';
 import type { StreamState, Streams } from './streams.ts';
 
 export interface Followed {
@@ -31,12 +32,14 @@ export interface Followed {
   /** Of the subjects that are brought. */
   readonly filters: readonly string[];
   /** `sequence`: goes on after the last position. `last-per-subject`: each consumer begins with what stands there. */
+  /** Whether whoever follows looks at the headers of messages. */
+  readonly headers: boolean;
   readonly from: 'sequence' | 'last-per-subject';
   readonly after: number;
 }
 
 export interface FollowerSink {
-  message(message: Msg, delivered: Delivered): void;
+  message(message: Msg | LeanMessage, delivered: Delivered): void;
   head?(position: number): void;
   /** A consumer begins anew. */
   begins?(): void;
@@ -242,7 +245,7 @@ async function makeConsumer(
   follower.heardMs = deps.clock.monotonicMs();
   follower.consumer = {
     name,
-    unsubscribe: deps.connection.subscribe(subject, (message) => heed(follower, message)),
+    unsubscribe: subscribed(follower, subject),
   };
   sink.begins?.();
   const made = await deps.api.createConsumer(followed.stream, consumerOf(follower, name, subject));
@@ -252,6 +255,12 @@ async function makeConsumer(
     return beginLater(follower);
   }
   catchUp(follower);
+}
+
+function subscribed(follower: Follower, subject: string): Cancel {
+  const { deps, followed } = follower;
+  if (followed.headers) return deps.connection.subscribe(subject, (message) => heed(follower, message));
+  return deps.connection.subscribeLean(subject, (message) => heed(follower, message));
 }
 
 function consumerOf(
@@ -284,7 +293,7 @@ function filterOf({ filters }: Followed): Partial<ConsumerConfig> {
   return filters.length === 1 ? { filter_subject: filters[0]! } : { filter_subjects: [...filters] };
 }
 
-function heed(follower: Follower, message: Msg): void {
+function heed(follower: Follower, message: Msg | LeanMessage): void {
   follower.heardMs = follower.deps.clock.monotonicMs();
   const { reply } = message;
   const delivered = reply === undefined || !reply.startsWith('$JS.ACK') ? undefined : deliveredOf(reply);
@@ -292,7 +301,7 @@ function heed(follower: Follower, message: Msg): void {
   else heedDelivered(follower, message, delivered);
 }
 
-function heedDelivered(follower: Follower, message: Msg, delivered: Delivered): void {
+function heedDelivered(follower: Follower, message: Msg | LeanMessage, delivered: Delivered): void {
   const { progress, sink } = follower;
   const verdict = heedMessage(progress, delivered.position, delivered.consumerSequence);
   if (verdict === 'hole') return restart(follower, 'hole');
@@ -304,7 +313,7 @@ function heedDelivered(follower: Follower, message: Msg, delivered: Delivered): 
 }
 
 /** Idle heartbeats and flow control: messages without a body that the server sends of itself. */
-function heedControl(follower: Follower, message: Msg): void {
+function heedControl(follower: Follower, message: Msg | LeanMessage): void {
   const { headers } = message;
   if (headers?.code !== CONTROL) return;
   const { connection } = follower.deps;

@@ -23,6 +23,7 @@ export function createNatsJournal(requests: Requests, followers: Followers): Jou
         const followed = {
           stream: JOURNAL_STREAM,
           filters: [JOURNAL_SUBJECT],
+          headers: false,
           from: 'sequence',
           after: 0,
         } as const;

@@ -10,7 +10,6 @@ import type { ApiError } from '@nats-io/jetstream';
 import type { Cancel } from '#runtime/clock.ts';
 import type { Leases, Taken } from '../seams.ts';
 import { apiCodes, type JetStreamApi } from './api.ts';
-import type { EncodedHeaders } from './connection.ts';
 import type { Followers } from './follower.ts';
 import type { Requests } from './requests.ts';
 import { bucketStream, bucketSubjects } from './stream-settings.ts';
@@ -38,8 +37,8 @@ export function createNatsLeases(
   const subjects = bucketSubjects(bucket);
   async function write(key: string, value: Uint8Array, revision: number, more: string): Promise<Taken> {
     const expected = `Nats-Expected-Last-Subject-Sequence:${revision}`;
-    const headers = encoded(`NATS/1.0\r\n${expected}\r\n${more}\r\n`);
-    const answer = await requests.one(subjects + key, value, ANSWER_MS_MAX, headers);
+    const head = `NATS/1.0\r\n${expected}\r\n${more}\r\n`;
+    const answer = await requests.one(subjects + key, value, ANSWER_MS_MAX, head);
     const ack = JSON.parse(Buffer.from(answer).toString()) as PubAck;
     if (ack.error === undefined) return { kind: 'taken', revision: ack.seq };
     return isWrongRevision(ack.error) ? lost : undecided;
@@ -73,10 +72,6 @@ export function createNatsLeases(
     },
     watch: (sink) => watch(followers, bucket, sink),
   };
-}
-
-function encoded(text: string): EncodedHeaders {
-  return { encode: () => Buffer.from(text) };
 }
 
 function isWrongRevision({ err_code }: ApiError): boolean {
@@ -120,6 +115,7 @@ function watch(followers: Followers, bucket: string, sink: Sink): Cancel {
     const followed = {
       stream: bucketStream(bucket),
       filters: [`${subjects}>`],
+      headers: true,
       from: 'last-per-subject',
       after: 0,
     } as const;

@@ -12,6 +12,7 @@ import type { Appends } from './appends.ts';
 import { type Convoy, createConvoy, type TravellerSink } from './convoys.ts';
 import type { Delivered } from './follow-progress.ts';
 import type { Followers } from './follower.ts';
+import type { LeanMessage } from './intake.ts';
 import { type LogClock, logTimeMs } from './log-clock.ts';
 import type { Reads } from './reads.ts';
 import { streamOf } from './stream-settings.ts';
@@ -79,7 +80,7 @@ function entriesTo(sink: FollowSink, metrics: BusMetrics): TravellerSink {
   };
 }
 
-function entryOf(message: Msg, { position, storedAtMs }: Delivered): LogEntry | undefined {
+function entryOf(message: Msg | LeanMessage, { position, storedAtMs }: Delivered): LogEntry | undefined {
   const channel = channelOfBusToken(channelTokenOf(message.subject));
   return channel === undefined ? undefined : { channel, position, storedAtMs, data: message.data };
 }

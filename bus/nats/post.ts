@@ -13,7 +13,7 @@ export function createNatsPost(connection: Connection, requests: Requests, arriv
     const guarded: Received = (data, subject, reply) => {
       if (listening) received(data, subject, reply);
     };
-    const unsubscribe = connection.subscribe(subject, (message) =>
+    const unsubscribe = connection.subscribeLean(subject, (message) =>
       arrivals.message(guarded, message.data, message.subject, message.reply),
     );
     return () => {

@@ -9,11 +9,11 @@ import type { Msg } from '@nats-io/transport-node';
 import type { Clock } from '#runtime/clock.ts';
 import type { Arrivals } from '../arrivals.ts';
 import { BusUnavailable } from '../seams.ts';
-import type { Connection, EncodedHeaders } from './connection.ts';
+import type { Connection } from './connection.ts';
 
 export interface Requests {
   /** Rejects with `BusUnavailable` when nobody listens, no answer comes in time or the connection is lost. */
-  one(subject: string, data: Uint8Array, timeoutMs: number, headers?: EncodedHeaders): Promise<Uint8Array>;
+  one(subject: string, data: Uint8Array, timeoutMs: number, head?: string): Promise<Uint8Array>;
   /** Several answers, until `received` says that the last has come; rejects as `one`. */
   many(
     subject: string,
@@ -65,12 +65,12 @@ export function createRequests(
     subject: string,
     data: Uint8Array,
     timeoutMs: number,
-    headers: EncodedHeaders | undefined,
+    head: string | undefined,
     taking: Pick<Pending, 'received' | 'failed'>,
   ): void {
     const reply = `${inbox}.${++asked}`;
     pending.set(reply, { subject, dueMs: clock.monotonicMs() + timeoutMs, ...taking });
-    if (!connection.publish(subject, data, reply, headers)) fail(reply, 'not connected');
+    if (!connection.publish(subject, data, reply, head)) fail(reply, 'not connected');
   }
 
   function fail(reply: string, why: string): void {
@@ -84,13 +84,13 @@ export function createRequests(
   }
 
   return {
-    one: (subject, data, timeoutMs, headers) =>
+    one: (subject, data, timeoutMs, head) =>
       new Promise((resolve, reject) => {
         const received = (message: Msg): Progress => {
           arrivals.answer(resolve, message.data);
           return 'done';
         };
-        ask(subject, data, timeoutMs, headers, { received, failed: reject });
+        ask(subject, data, timeoutMs, head, { received, failed: reject });
       }),
     many: (subject, data, timeoutMs, received) =>
       new Promise((resolve, reject) => {
