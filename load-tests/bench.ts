@@ -9,7 +9,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { askedOf, misused } from '#tools/command-line.ts';
 import { type Figure, figuresText } from './bench/figure.ts';
 import { frameFigures } from './bench/frame-figures.ts';
 import { loadNow, machineLines } from './bench/machine.ts';
@@ -24,7 +24,20 @@ import { requireCentrifugo } from './peers/centrifugo.ts';
 import { compare, framesPerSecond } from './peers/comparison.ts';
 import { costsTable, peersSection, peersText, withPeersSection } from './peers/peers-text.ts';
 
-const { values } = parseArgs({
+const groupNames = ['frames', 'openings', 'sessions', 'subscriptions', 'takeover'] as const;
+const command = {
+  name: 'bench',
+  help: `npm run bench -- [options]
+
+Measures what a frame, a session and a resume cost, and writes docs/benchmarks.md. Needs a nats-server.
+
+  --quick        a short run that writes nothing
+  --only GROUPS  some of ${groupNames.join(', ')} (with commas), written nowhere;
+                 or peers (with --peers), or door, whose section is written
+  --peers        other servers beside ours as well
+  --help         this text`,
+};
+const { values } = askedOf(command, {
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
@@ -34,13 +47,17 @@ const { values } = parseArgs({
 const { quick } = values;
 const peersAlone = values.peers && values.only === 'peers';
 const doorAlone = values.only === 'door';
+const only = values.only?.split(',') ?? groupNames;
+const chosen = groupNames.filter((name) => only.includes(name));
+if (!peersAlone && !doorAlone && chosen.length < only.length)
+  misused(command, `there are no groups beside ${groupNames.join(', ')}`);
 // What is not installed is said before anything is measured.
 if (values.peers) requireCentrifugo();
 const schedule = quick
   ? { rounds: 2, warmMs: 300, windowMs: 1_000 }
   : { rounds: 5, warmMs: 500, windowMs: 2_000 };
 
-const groups: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+const groups: Readonly<Record<(typeof groupNames)[number], () => Promise<readonly Figure[]>>> = {
   frames: () => frameFigures({ users: quick ? 200 : 400, schedule, tenfold: !quick, progress }),
   openings: () => openingFigures({ clients: quick ? 500 : 2_000, rounds: quick ? 2 : 4, progress }),
   sessions: () => sessionFigures({ sessions: quick ? 3_000 : 15_000, rounds: quick ? 1 : 2, progress }),
@@ -58,11 +75,7 @@ function progress(line: string): void {
 }
 
 const figures: Figure[] = [];
-for (const name of peersAlone || doorAlone ? [] : (values.only?.split(',') ?? Object.keys(groups))) {
-  const group = groups[name];
-  if (group === undefined) throw new Error(`no group ${name}; there are ${Object.keys(groups).join(', ')}`);
-  figures.push(...(await group()));
-}
+for (const name of chosen) figures.push(...(await groups[name]()));
 const goals = figures.filter(({ goal }) => goal !== undefined);
 const others = figures.filter(({ goal }) => goal === undefined);
 if (goals.length > 0) console.log(`\n${figuresText(goals)}`);

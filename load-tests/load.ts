@@ -2,12 +2,12 @@
  * Load: `npm run load -- <scenario>` starts a fleet on loopback, runs a k6 script against it, and prints the verdict.
  *
  * With `--target` it runs the script against a deployment that is there. Exits with 1 where a threshold was missed, with 2 where the
- * run itself failed.
+ * run itself failed, with 64 where it was asked wrongly.
  */
 
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { startBalancer } from '#test/harness/balancer.ts';
+import { askedOf, misused } from '#tools/command-line.ts';
 import { runK6 } from './load/k6-run.ts';
 import { type LocalFleet, startLocalFleet } from './load/local-fleet.ts';
 import { type Finding, type Scenario, scenarios } from './load/scenarios.ts';
@@ -29,7 +29,8 @@ Options
   --quiet              no progress of k6
 `;
 
-const { values, positionals } = parseArgs({
+const command = { name: 'load', help };
+const { values, positionals } = askedOf(command, {
   allowPositionals: true,
   options: {
     seconds: { type: 'string' },
@@ -39,7 +40,6 @@ const { values, positionals } = parseArgs({
     prometheus: { type: 'string' },
     summary: { type: 'string' },
     quiet: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
   },
 });
 
@@ -52,14 +52,9 @@ try {
 
 async function main(): Promise<boolean> {
   const [name] = positionals;
-  if (values.help || name === undefined) {
-    console.log(help);
-    return values.help;
-  }
+  if (name === undefined) return misused(command, 'which scenario?');
   const scenario = scenarios[name];
-  if (scenario === undefined) {
-    throw new Error(`there is no scenario ${name}; there are ${Object.keys(scenarios).join(', ')}`);
-  }
+  if (scenario === undefined) return misused(command, `there is no scenario ${name}`);
   const seconds = positive('seconds', values.seconds) ?? scenario.seconds;
   const vus = positive('vus', values.vus);
   const set = { ...scenario.set, ...Object.fromEntries(values.set.map(variable)) };
@@ -122,7 +117,7 @@ function shuffled(urls: readonly string[]): readonly string[] {
 async function reachable(target: string): Promise<string> {
   for (const url of target.split(',')) {
     if (!/^wss?:\/\//.test(url))
-      throw new Error(`--target ${url}: a URL of a WebSocket is wanted, ws:// or wss://`);
+      return misused(command, `--target ${url}: a URL of a WebSocket is wanted, ws:// or wss://`);
     try {
       await fetch(url.replace(/^ws/, 'http'), { signal: AbortSignal.timeout(5_000) });
     } catch (error) {
@@ -148,13 +143,14 @@ function credentials(): Record<string, string> {
 function positive(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (!(value > 0)) throw new Error(`--${name} ${text}: a positive number is wanted`);
+  if (!(value > 0)) return misused(command, `--${name} ${text}: a positive number is wanted`);
   return value;
 }
 
 function variable(text: string): [string, string] {
   const [, name, value] = /^([A-Z][A-Z0-9_]*)=(.*)$/.exec(text) ?? [];
-  if (name === undefined || value === undefined) throw new Error(`--set ${text}: NAME=VALUE is wanted`);
+  if (name === undefined || value === undefined)
+    return misused(command, `--set ${text}: NAME=VALUE is wanted`);
   return [name, value];
 }
 

@@ -9,26 +9,13 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import type { ServiceProcess } from '#test/harness/process.ts';
+import { askedOf } from '#tools/command-line.ts';
 import { loadNow, machineLines } from './bench/machine.ts';
 import { progressLine } from './swarm/report.ts';
 import { placeAt, type Scene, startScene } from './swarm/scene.ts';
 import { type Swarm, startSwarm } from './swarm/swarm.ts';
 
-const { values } = parseArgs({
-  options: {
-    sessions: { type: 'string', default: '20000' },
-    talking: { type: 'string', default: '1000' },
-    every: { type: 'string', default: '2' },
-    gateways: { type: 'string', default: '4' },
-    routers: { type: 'string', default: '2' },
-    drain: { type: 'string', default: '20' },
-    json: { type: 'string' },
-    write: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
 const help = `npm run rolling -- [options]
 
   --sessions N   sessions that stay (20000)
@@ -38,10 +25,21 @@ const help = `npm run rolling -- [options]
   --drain S      seconds over which a gateway hands its sessions over (20)
   --json FILE    the figures
   --write        writes docs/rolling-restart.md`;
-if (values.help) {
-  console.log(help);
-  process.exit(0);
-}
+const { values } = askedOf(
+  { name: 'rolling', help },
+  {
+    options: {
+      sessions: { type: 'string', default: '20000' },
+      talking: { type: 'string', default: '1000' },
+      every: { type: 'string', default: '2' },
+      gateways: { type: 'string', default: '4' },
+      routers: { type: 'string', default: '2' },
+      drain: { type: 'string', default: '20' },
+      json: { type: 'string' },
+      write: { type: 'boolean', default: false },
+    },
+  },
+);
 
 const AWAY_MS_MAX = 5_000;
 const IMBALANCE_MAX = 1.25;

@@ -5,32 +5,40 @@
  * in the corpus as small as it gets; then the exit code is 1.
  */
 
-import { parseArgs } from 'node:util';
+import { askedOf, misused, numberOf } from '#tools/command-line.ts';
 import { corpusOf, keep } from './corpus.ts';
 import { fuzz } from './fuzzer.ts';
 import { reportOf } from './report.ts';
 import { targets } from './targets.ts';
 
-const { values } = parseArgs({
+const command = {
+  name: 'fuzz',
+  help: `npm run fuzz -- [options]
+
+Feeds every parser what nobody would send, and judges what it makes of it.
+
+  --inputs N      for each target (1000000)
+  --seed N        of the mutations (the time of day)
+  --target NAME   this one alone; more than once: ${[...targets.keys()].join(', ')}
+  --help          this text
+
+Exit codes: 0 nothing broke, 1 an input broke its oracle and was kept, 64 wrong usage.`,
+};
+const { values } = askedOf(command, {
   options: {
     inputs: { type: 'string', default: '1000000' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     target: { type: 'string', multiple: true, default: [...targets.keys()] },
   },
 });
-const seed = Number(values.seed);
-const inputs = Number(values.inputs);
+const seed = numberOf(command, 'seed', values.seed, { min: 0, max: 2 ** 32 - 1 });
+const inputs = numberOf(command, 'inputs', values.inputs, { min: 1 });
+const unknown = values.target.find((name) => !targets.has(name));
+if (unknown !== undefined) misused(command, `there is no target ${unknown}`);
 console.log(`seed ${seed}, ${inputs} inputs for each target`);
 
 for (const name of values.target) {
-  const make = targets.get(name);
-  if (make === undefined || !Number.isInteger(seed) || !(inputs > 0)) {
-    console.error(
-      `usage: npm run fuzz -- [--inputs N] [--seed N] [--target ${[...targets.keys()].join('|')}]`,
-    );
-    process.exit(64);
-  }
-  const target = await make();
+  const target = await targets.get(name)!();
   const startMs = performance.now();
   const progress = (judged: number, kinds: number) => {
     const perSecond = Math.round((judged * 1_000) / (performance.now() - startMs));

@@ -63,21 +63,23 @@ test('an archive for the k6 operator fits into a ConfigMap and holds no secret',
   assert(!readFileSync(archive).includes('not-for-the-archive'));
 });
 
-const wrong: readonly (readonly [string, readonly string[], RegExp])[] = [
-  ['a scenario that is not there', ['avalanche'], /no scenario avalanche; there are ramp-and-hold, /],
-  [
-    'a target that does not answer',
-    ['pairs', '--target', 'ws://127.0.0.1:9'],
-    /ws:\/\/127\.0\.0\.1:9 does not answer/,
-  ],
+const misuse: readonly (readonly [string, readonly string[], RegExp])[] = [
+  ['a scenario that is not there', ['avalanche'], /no scenario avalanche\n.*ramp-and-hold/s],
+  ['an option that is not there', ['pairs', '--avalanche'], /'--avalanche'.*ramp-and-hold/s],
   ['a target that is no WebSocket', ['pairs', '--target', 'http://127.0.0.1'], /ws:\/\/ or wss:\/\//],
   ['a time that is no number', ['pairs', '--seconds', 'soon'], /--seconds soon: a positive number/],
   ['a variable without a value', ['pairs', '--set', 'PAIRS'], /--set PAIRS: NAME=VALUE/],
 ];
-for (const [what, args, message] of wrong) {
-  test(`${what} is told, and ends the command with 2`, () => {
+for (const [what, args, message] of misuse) {
+  test(`${what} is told, and ends the command with 64`, () => {
     const { status, stderr } = load(args);
-    assert.equal(status, 2);
+    assert.equal(status, 64);
     assert.match(stderr, message);
   });
 }
+
+test('a target that does not answer is told, and ends the command with 2', () => {
+  const { status, stderr } = load(['pairs', '--target', 'ws://127.0.0.1:9']);
+  assert.equal(status, 2);
+  assert.match(stderr, /ws:\/\/127\.0\.0\.1:9 does not answer/);
+});
