@@ -10,7 +10,14 @@
 
 import type { LogEntry } from '#bus/seams.ts';
 import { type Channel, channelOfBusToken } from '#wire/channels.ts';
-import { decodeHeader, type EnvelopeHeader, isAlive, landedInTime } from '#wire/envelope.ts';
+import {
+  decodeHeader,
+  type EnvelopeHeader,
+  isAlive,
+  type Life,
+  landedInTime,
+  plainLife,
+} from '#wire/envelope.ts';
 import type { ControlEvent, FlowMode, Member } from '#wire/nodes.ts';
 import { channelTokenOf, volatileSubjectsOf } from '#wire/subjects.ts';
 import { expire } from './directory/detach.ts';
@@ -192,36 +199,37 @@ function forward(
   const count = collectRoutes(owner.directory.places.get(channel), routes);
   // Seen before by an owner before: noted for those who attach, and for nothing else.
   if (count === 0 && position > 0 && position <= owner.judged) return;
-  const header = soundHeader(owner, channel, position, storedAtMs, data);
-  if (header === undefined) return;
+  const life = plainLife(data, channel);
+  const header = life === undefined ? soundHeader(owner, channel, data) : undefined;
+  if (!mayForward(owner, life ?? header, position, storedAtMs)) return;
   if (count > 0) {
     const channelJson = JSON.stringify(channel);
     for (let i = 0; i < count; i++) addEntry(deliveries, routes[i]!, channelJson, position, storedAtMs, data);
     counts.forwarded.inc(count);
   }
-  if (header.tell !== undefined && (position === 0 || position > owner.judged))
+  if (header?.tell !== undefined && (position === 0 || position > owner.judged))
     judge(owner, header, position);
 }
 
-/** The header of a frame that is to be forwarded; one that is not is counted. */
-function soundHeader(
-  owner: Owner,
-  channel: Channel,
-  position: number,
-  storedAtMs: number,
-  data: Uint8Array,
-): EnvelopeHeader | undefined {
-  const { counts, bus } = owner.context;
+/** The header of a frame to this channel; what is none is counted. */
+function soundHeader({ context }: Owner, channel: Channel, data: Uint8Array): EnvelopeHeader | undefined {
+  const { counts } = context;
   const header = decodeHeader(data);
-  if (typeof header === 'string') {
-    (header === 'ENVELOPE_VERSION' ? counts.version : counts.malformed).inc();
-    return undefined;
-  }
-  if (header.channel !== channel) counts.malformed.inc();
-  else if (position > 0 && !landedInTime(header, storedAtMs)) counts.late.inc();
-  else if (position > 0 && !isAlive(header, storedAtMs, bus.log.nowMs())) counts.expired.inc();
+  if (typeof header === 'string') (header === 'ENVELOPE_VERSION' ? counts.version : counts.malformed).inc();
+  else if (header.channel !== channel) counts.malformed.inc();
   else return header;
   return undefined;
+}
+
+/** Whether the frame exists; one that does not is counted. */
+function mayForward(owner: Owner, life: Life | undefined, position: number, storedAtMs: number): boolean {
+  const { counts, bus } = owner.context;
+  if (life === undefined) return false;
+  if (position === 0) return true;
+  if (!landedInTime(life, storedAtMs)) counts.late.inc();
+  else if (!isAlive(life, storedAtMs, bus.log.nowMs())) counts.expired.inc();
+  else return true;
+  return false;
 }
 
 // Unreachable.

@@ -1,18 +1,19 @@
 /**
  * Envelope: a frame between nodes and in the log; a readable header, then the raw body.
  *
- *     {"v":1,"id":"7","channel":"u/bob","from":{…},"kind":"offer","format":"json","at":…,…}⏎<body bytes>
+ *     {"v":1,"channel":"u/bob","ttlMs":…,"notAfter":…,"id":"7","from":{…},"kind":"offer",…}⏎<body bytes>
  *
  * The header is one line of JSON (a JSON text has no raw line feed), the body is what follows it,
  * untouched: bytes of the format that the header names. A node reads every version up to
- * `NODE_VERSION`; a higher one is refused and counted. Unknown header fields are ignored.
+ * `NODE_VERSION`; a higher one is refused and counted. Unknown header fields are ignored. Fields may stand in any
+ * order; in the one that gateways write, what decides on forwarding comes first, and is read without the rest.
  *
  * All times are those of the log's clock (see `Log.nowMs`), in Unix milliseconds.
  */
 
 import { type Channel, channelParts } from './channels.ts';
 import { NODE_VERSION } from './limits.ts';
-import { textOf } from './utf8.ts';
+import { asciiOf, textOf } from './utf8.ts';
 
 /** Who sent a frame, stamped by the gateway out of the verified token. */
 export interface Sender {
@@ -78,6 +79,44 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | EnvelopeError {
   return { header, body: bytes.subarray(end + 1) };
 }
 
+/** How long a frame lives; see `EnvelopeHeader`. */
+export type Life = Pick<EnvelopeHeader, 'ttlMs' | 'notAfter'>;
+
+const BEFORE_CHANNEL = `{"v":${NODE_VERSION},"channel":"`;
+const BEFORE_TTL = '","ttlMs":';
+const BEFORE_NOT_AFTER = ',"notAfter":';
+const BEFORE_ID = ',"id":';
+/** Both numbers with what stands around them. */
+const LIFE_CHARS_MAX = 80;
+
+/**
+ * The life of a frame to this channel that asks for nothing else, or `undefined` where only {@link decodeHeader} can
+ * tell: another version, order or channel, a name that JSON writes otherwise, or a sender to be told of.
+ */
+export function plainLife(bytes: Uint8Array, channel: Channel): Life | undefined {
+  const channelAt = BEFORE_CHANNEL.length;
+  const ttlAt = channelAt + channel.length + BEFORE_TTL.length;
+  const text = asciiOf(bytes, ttlAt + LIFE_CHARS_MAX);
+  if (!text.startsWith(BEFORE_CHANNEL) || !text.startsWith(channel, channelAt)) return undefined;
+  if (!text.startsWith(BEFORE_TTL, ttlAt - BEFORE_TTL.length)) return undefined;
+  const ttlEnd = digitsEnd(text, ttlAt);
+  if (ttlEnd === ttlAt) return undefined;
+  const ttlMs = Number(text.slice(ttlAt, ttlEnd));
+  if (text.startsWith(BEFORE_ID, ttlEnd)) return { ttlMs };
+  if (!text.startsWith(BEFORE_NOT_AFTER, ttlEnd)) return undefined;
+  const notAfterAt = ttlEnd + BEFORE_NOT_AFTER.length;
+  const notAfterEnd = digitsEnd(text, notAfterAt);
+  if (notAfterEnd === notAfterAt || !text.startsWith(BEFORE_ID, notAfterEnd)) return undefined;
+  return { ttlMs, notAfter: Number(text.slice(notAfterAt, notAfterEnd)) };
+}
+
+/** Where the digits end that begin at `from`. */
+function digitsEnd(text: string, from: number): number {
+  let end = from;
+  while (text.charCodeAt(end) >= 48 && text.charCodeAt(end) <= 57) end++;
+  return end;
+}
+
 function parsedHeader(bytes: Uint8Array, end: number): EnvelopeHeader | EnvelopeError {
   let value: unknown;
   try {
@@ -125,11 +164,11 @@ function isOptionalText(value: unknown): boolean {
  * Whether a stored frame exists at `nowMs`: it was stored before its append was given up, and its time
  * has not run out. Both are measured on the log's clock.
  */
-export function isAlive(header: EnvelopeHeader, storedAtMs: number, nowMs: number): boolean {
-  return landedInTime(header, storedAtMs) && nowMs < storedAtMs + header.ttlMs;
+export function isAlive(life: Life, storedAtMs: number, nowMs: number): boolean {
+  return landedInTime(life, storedAtMs) && nowMs < storedAtMs + life.ttlMs;
 }
 
 /** Whether the log stored it before its append was given up. */
-export function landedInTime(header: EnvelopeHeader, storedAtMs: number): boolean {
-  return header.notAfter === undefined || storedAtMs <= header.notAfter;
+export function landedInTime({ notAfter }: Life, storedAtMs: number): boolean {
+  return notAfter === undefined || storedAtMs <= notAfter;
 }

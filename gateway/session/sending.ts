@@ -19,7 +19,6 @@ import {
   emptySendQueue,
   givenBack,
   givenUp,
-  isIdle,
   isOver,
   offered,
   type PendingSend,
@@ -150,11 +149,14 @@ function header(
   policy: SessionPolicy,
 ): EnvelopeHeader {
   const { to } = frame;
-  // An absent field is `undefined` here and left out by the encoding.
+  // An absent field is `undefined` here and left out by the encoding. In this order a router finds what it needs first.
   return {
     v: NODE_VERSION,
-    id: frame.id,
     channel: to.channel,
+    ttlMs,
+    notAfter,
+    tell: frame.tellIfUnreachable ? policy.gateway : undefined,
+    id: frame.id,
     toDevice: to.device,
     toSession: to.session,
     from: { user: session.user, device: session.device, session: session.id },
@@ -162,9 +164,6 @@ function header(
     format: frame.format,
     call: frame.call,
     at: Math.floor(at.logMs - frame.ageMs),
-    ttlMs,
-    notAfter,
-    tell: frame.tellIfUnreachable ? policy.gateway : undefined,
     traceparent,
   } as EnvelopeHeader;
 }
@@ -213,12 +212,12 @@ export function appendAnswered(
       const effects: SessionEffect[] = believed
         ? [accepted(id, outcome.position)]
         : refusal(id, 'SEND_EXPIRED');
-      return withNext(session, channel, queue, effects);
+      return withNext(channel, queue, effects);
     }
     case 'refused':
       return returned(queue, outcome.fault, at, policy);
     case 'undecided':
-      if (at.logMs > send.notAfter) return withNext(session, channel, queue, refusal(id, 'SEND_EXPIRED'));
+      if (at.logMs > send.notAfter) return withNext(channel, queue, refusal(id, 'SEND_EXPIRED'));
       if (at.busUp) return [appendEffect(channel, send, true)];
       return returned(queue, 'UNDECIDED', at, policy);
   }
@@ -228,15 +227,10 @@ function accepted(id: string, position: number): SessionEffect {
   return { kind: 'answer', id, answer: { ok: true, position } };
 }
 
-function withNext(
-  session: Session,
-  channel: Channel,
-  queue: SendQueue,
-  effects: SessionEffect[],
-): SessionEffect[] {
+function withNext(channel: Channel, queue: SendQueue, effects: SessionEffect[]): SessionEffect[] {
   const next = settled(queue);
+  // A queue that is empty now stands until the next sweep: who sends once often sends again.
   if (next !== undefined) effects.push(appendEffect(channel, next));
-  else if (isIdle(queue)) session.queues?.delete(channel);
   return effects;
 }
 

@@ -53,7 +53,7 @@ export function emptySendQueue(): SendQueue {
   return { underWay: undefined, waiting: [], owed: [] };
 }
 
-export function isIdle(queue: SendQueue): boolean {
+function isIdle(queue: SendQueue): boolean {
   return queue.underWay === undefined && queue.waiting.length === 0 && queue.owed.length === 0;
 }
 
