@@ -53,8 +53,10 @@ export function startTraffic(crowd: Crowd, order: SendOrder, firstNumber: number
     if (followed && !resting) sendNext();
   }
   function answered(bytes: Buffer, start: number, end: number): void {
-    if (bytes[start + 9] === ACK) counts.acknowledged++;
-    else refused(bytes.toString('utf8', start, end));
+    const first = bytes[start + 9];
+    if (first === ACK) counts.acknowledged++;
+    // What a gateway says of itself, its spread for one, is no answer.
+    else if (first === NACK || first === BYE) refused(bytes.toString('utf8', start, end));
   }
   function refused(text: string): void {
     if (counts.refused++ === 0) console.error(`refused: ${text}`);
@@ -108,6 +110,8 @@ export function startTraffic(crowd: Crowd, order: SendOrder, firstNumber: number
 
 const FRAME = 'f'.charCodeAt(0);
 const ACK = 'a'.charCodeAt(0);
+const NACK = 'n'.charCodeAt(0);
+const BYE = 'b'.charCodeAt(0);
 const ZERO = '0'.charCodeAt(0);
 
 function lanesOf(crowd: Crowd, order: SendOrder): readonly Lane[] {
