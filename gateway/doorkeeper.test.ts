@@ -145,7 +145,7 @@ describe('the doorkeeper', () => {
       const record = open();
       hello(record);
       assert.equal(served.length, i + 1);
-      keeper.stands(record);
+      keeper.stands(record, true);
       hand.turn();
       assert.equal(hand.turnsDue(), 0);
       hand.rest(1_000);

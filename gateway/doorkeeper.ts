@@ -212,9 +212,9 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     entry.setUp();
   }
 
-  /** Its session stands. */
-  function stands(record: FlowRecord): void {
-    if (record.place === 'underWay') vetting.led(record, true);
+  /** Its session stands; `worth`: it was no waste to let it in. */
+  function stands(record: FlowRecord, worth: boolean): void {
+    if (record.place === 'underWay') vetting.led(record, worth);
     comesIn(record);
   }
 

@@ -48,6 +48,8 @@ export function createDoorway(deps: DoorwayDeps) {
   const wouldLimit = { perUser: 0, perAddress: 0 };
   const callTokens: CallTokens = new Map();
   let limitsRevision = 0;
+  /** Who came with a token that had brought somebody in already: each of them puts out the one before. */
+  const copies = new Set<FlowRecord>();
   /** The flow that is just being sent away. */
   let sent: FlowRecord | undefined;
   const dryRun = { perUser: false, perAddress: false };
@@ -113,7 +115,10 @@ export function createDoorway(deps: DoorwayDeps) {
     const seal = sealOf(token);
     const verdict = presented(callTokens, seal, record.flow.number);
     if (verdict.kind !== 'first') metrics.faults.inc({ fault: 'CALL_REPLAYED' });
-    if (verdict.kind === 'replayed') return false;
+    if (verdict.kind === 'replayed') {
+      copies.add(record);
+      return false;
+    }
     record.callSeal = seal;
     const before = verdict.kind === 'again' ? flows.get(verdict.before) : undefined;
     if (before !== undefined) flows.fail(before, 'REPLACED');
@@ -198,12 +203,13 @@ export function createDoorway(deps: DoorwayDeps) {
   }
 
   function stands(record: FlowRecord): void {
-    keeper.stands(record);
+    keeper.stands(record, !copies.delete(record));
     if (record.callSeal !== undefined) used(callTokens, record.callSeal);
   }
 
   function ended(record: FlowRecord): void {
     keeper.ended(record, record === sent);
+    copies.delete(record);
     if (record.callSeal !== undefined) returned(callTokens, record.callSeal, record.flow.number);
   }
 

@@ -45,7 +45,7 @@ import type {
   TransportEvents,
 } from './seams.ts';
 import type { Moment, SessionEffect, SessionEvent } from './session/record.ts';
-import { refusedForNow, step } from './session/session.ts';
+import { isDueEachSecond, refusedForNow, step } from './session/session.ts';
 
 export interface GatewayDeps {
   readonly bus: Bus;
@@ -344,7 +344,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
     calls.second(flows.all());
     metrics.partitionsRegistered.set(routers.registered());
     metrics.busUp.set(bus.post.connected ? 1 : 0);
-    for (const record of flows.all()) feed(record, { kind: 'second' });
+    const nowMs = clock.nowMs();
+    for (const record of flows.all()) {
+      if (record.session !== undefined && isDueEachSecond(record.session, nowMs))
+        feed(record, { kind: 'second' });
+    }
   }
 
   let cancelSecond: (() => void) | undefined;

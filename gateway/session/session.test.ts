@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { decodeEnvelope } from '#wire/envelope.ts';
 import type { Identity, OutboundFrame, SessionRequest } from '../seams.ts';
 import { type Moment, Session, type SessionEffect, type SessionEvent, type SessionPolicy } from './record.ts';
-import { step } from './session.ts';
+import { isDueEachSecond, step } from './session.ts';
 
 const policy: SessionPolicy = {
   rights: {
@@ -238,6 +238,7 @@ test('[SESSION-8] rights, bounds and expiry are named', () => {
   assert.equal(faultOf(ask(session, { op: 'leave', id: 'l', room: 'd' })), 'NOT_JOINED');
   assert.equal(faultOf(ask(session, { op: 'presence.watch', id: 'w', channel: 'u/nobody' })), 'FORBIDDEN');
   session.identity = { ...alice, expiresAt: 5_000 };
+  assert(!isDueEachSecond(session, 4_999) && isDueEachSecond(session, 5_000));
   assert.deepEqual(step(session, { kind: 'second' }, at(4_999), policy), []);
   assert.deepEqual(step(session, { kind: 'second' }, at(5_000), policy), [
     { kind: 'close', fault: 'TOKEN_EXPIRED' },

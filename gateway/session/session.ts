@@ -56,6 +56,11 @@ function stepped(session: Session, event: SessionEvent, at: Moment, policy: Sess
   }
 }
 
+/** Whether a `second` would do anything: of most sessions, who send nothing, it would not. */
+export function isDueEachSecond({ queues, identity }: Session, nowMs: number): boolean {
+  return (queues !== undefined && queues.size > 0) || identity.expiresAt <= nowMs;
+}
+
 /** Own channel first, then the rooms that the cursors name and the rights still allow. */
 function opened(session: Session, cursors: readonly Cursor[], policy: SessionPolicy): SessionEffect[] {
   const own = userChannel(session.user);
