@@ -5,9 +5,11 @@
  * Nobody can tell a client anything after a crash, so the service tells before: over W1 (`gatewayMs`) the
  * clients of one lost gateway come back, over W2 (`fleetMs`) those of a lost fleet. A client draws one random
  * rank u per loss and keeps it over all attempts, so that a window that grows never brings two clients to the
- * same place twice. Attempt 0 stands at u·W1. An attempt that fails shows that W was too small: it grows, by
- * 3 up to W2 and by 1.15 beyond, until u·W lies ahead. Rank and window start afresh only after a welcome that
- * stayed up. Who is in a call takes u/4, and tries at once.
+ * same place twice. Attempt 0 stands at u·W1. An attempt that fails shows that W was too small: it grows, first to
+ * twice, then to 3.5 times what it was, up to W2, until u·W lies ahead. Past W2 the next attempt lies as much
+ * further on as the end expected is away: attempts that are far from it would be refused, and who is far away when it
+ * comes leaves the service idle. Rank and window start afresh only after a welcome that stayed up. Who is in a call
+ * takes u/4, tries at once, and goes on with short steps.
  *
  * Pure. `connection.ts` drives it; so does the simulation.
  */
@@ -55,14 +57,26 @@ export type ReconnectEvent =
 export const spreadUntilTold: Windows = { gatewayMs: 1_000, fleetMs: 10_000 };
 
 const WINDOW_MS_MIN = 250;
+/** How far ahead of now an attempt in a window lies at least. */
+const AHEAD_MS = 100;
+/** How much a window grows: the first of a loss, which is wide enough for one gateway, and others, up to that of the fleet. */
+const FIRST_GROWTH = 2;
+const GROWTH = 3.5;
+/** W2 is this part of the time in which the whole fleet is back. */
+const FLEET_SHARE = 0.7;
+/** By which part of the way to that end, or from it, the next attempt lies ahead; of W2 at most. */
+const BEYOND_SHARE = 0.3;
 /**
- * How far ahead the next attempt lies at least, once the window is larger than that of the fleet; or W2 / 10, if that is
- * more. Each refusal costs the service a hundredth of a set-up, and a gateway has more work than this
- * before it stops to listen, so it does not run dry meanwhile.
+ * How far it lies ahead at least: that part of W2, between these two. A gateway has more work than the longer of them
+ * before it stops to listen, so that it does not run dry meanwhile.
  */
-const BEYOND_FLEET_MS = 2_500;
-/** The same after a welcome, since the service had room a moment ago, and for the few who are in a call. */
+const BEYOND_MS_MIN = 1_000;
+const BEYOND_MS = 3_500;
+/** However long it takes, no more often than this part of the time since the loss. */
+const LONG_AWAY_SHARE = 1 / 50;
+/** After a welcome, since the service had room a moment ago, and for the few who are in a call: so far ahead at least. */
 const SOON_MS = 500;
+const SOON_GROWTH = 1.15;
 /** A welcome that lasted this long ends a loss. */
 export const STAYED_UP_MS = 10_000;
 /** Below this a rank would need too many windows to come forward. */
@@ -92,7 +106,7 @@ export function reconnect(
         ? { phase: 'trying', spread, loss }
         : state;
     case 'failed':
-      return state.phase === 'trying' ? retried(state, nowMs, event.afterMs, beyondFleetMs(state)) : state;
+      return state.phase === 'trying' ? retried(state, nowMs, event.afterMs, state.loss.inCall) : state;
     case 'sentOn':
       return state.phase === 'trying' ? sentOn(state, nowMs + event.afterMs) : state;
     case 'welcomed':
@@ -118,7 +132,7 @@ function lost(
   const stayedUp = nowMs - state.sinceMs >= STAYED_UP_MS;
   // Lost again at once, and not sent away: the loss goes on, with the rank it had, as if the attempt had failed.
   if (!stayedUp && (event.withinMs ?? 0) < WINDOW_MS_MIN) {
-    return retried(state, nowMs, undefined, SOON_MS);
+    return retried(state, nowMs, undefined, true);
   }
   const { inCall } = event;
   const rank = stayedUp ? rankOf(draw(), inCall) : state.loss.rank;
@@ -127,9 +141,12 @@ function lost(
   return { phase: 'waiting', spread, loss, attemptAtMs: nowMs + rank * firstMs, notBeforeMs: nowMs };
 }
 
-function retried(state: Reconnect, nowMs: number, afterMs: number | undefined, beyondMs: number): Reconnect {
+function retried(state: Reconnect, nowMs: number, afterMs: number | undefined, soon: boolean): Reconnect {
   const { spread, loss } = state;
-  const windowMs = grownWindowMs(loss, spread.fleetMs, nowMs, beyondMs);
+  const sinceLossMs = nowMs - loss.atMs;
+  const windowMs =
+    windowAheadMs(loss, spread, sinceLossMs) ??
+    (soon ? soonWindowMs(loss, spread, sinceLossMs) : beyondFleetMs(spread, sinceLossMs) / loss.rank);
   const notBeforeMs = afterMs === undefined ? nowMs : nowMs + afterMs * (1 + loss.rank / 4);
   const attemptAtMs = Math.max(loss.atMs + loss.rank * windowMs, notBeforeMs);
   return { phase: 'waiting', spread, loss: { ...loss, windowMs }, attemptAtMs, notBeforeMs };
@@ -139,22 +156,31 @@ function sentOn({ spread, loss }: Reconnect, attemptAtMs: number): Reconnect {
   return { phase: 'waiting', spread, loss, attemptAtMs, notBeforeMs: attemptAtMs };
 }
 
-function beyondFleetMs({ spread, loss }: Reconnect): number {
-  return loss.inCall ? SOON_MS : Math.max(BEYOND_FLEET_MS, spread.fleetMs / 10);
+/** The next window up to that of the fleet in which this rank still lies ahead, if there is one. */
+function windowAheadMs(
+  { rank, windowMs }: Loss,
+  { gatewayMs, fleetMs }: Windows,
+  sinceLossMs: number,
+): number | undefined {
+  for (let grownMs = windowMs; grownMs < fleetMs; ) {
+    const growth = grownMs <= firstWindowMs(gatewayMs) ? FIRST_GROWTH : GROWTH;
+    grownMs = Math.min(growth * grownMs, fleetMs);
+    if (rank * grownMs > sinceLossMs + AHEAD_MS) return grownMs;
+  }
+  return undefined;
 }
 
-/** The next window in which this rank still lies ahead. */
-function grownWindowMs(
-  { atMs, rank, windowMs }: Loss,
-  fleetMs: number,
-  nowMs: number,
-  beyondMs: number,
-): number {
-  const sinceLossMs = nowMs - atMs;
-  let grownMs = windowMs;
-  do {
-    grownMs = grownMs < fleetMs ? Math.min(3 * grownMs, fleetMs) : 1.15 * grownMs;
-  } while (rank * grownMs <= sinceLossMs + (grownMs > fleetMs ? beyondMs : 100));
+/** When the next attempt is due, since the loss, where no window has a place left for it. */
+function beyondFleetMs({ fleetMs }: Windows, sinceLossMs: number): number {
+  const toEndMs = Math.abs(fleetMs / FLEET_SHARE - sinceLossMs);
+  const leastMs = Math.min(Math.max(BEYOND_SHARE * fleetMs, BEYOND_MS_MIN), BEYOND_MS);
+  const stepMs = BEYOND_SHARE * Math.min(toEndMs, fleetMs);
+  return sinceLossMs + Math.max(leastMs, stepMs, LONG_AWAY_SHARE * sinceLossMs);
+}
+
+function soonWindowMs({ rank, windowMs }: Loss, { fleetMs }: Windows, sinceLossMs: number): number {
+  let grownMs = Math.max(windowMs, fleetMs);
+  while (rank * grownMs <= sinceLossMs + SOON_MS) grownMs *= SOON_GROWTH;
   return grownMs;
 }
 

@@ -13,7 +13,8 @@ import type { DoorNews } from '#wire/admission.ts';
 import type { FaultCode } from '#wire/faults.ts';
 import type { GatewayConfig } from './config.ts';
 import { type CallTokens, presented, returned, sealOf, used } from './door/call-tokens.ts';
-import type { DoorPolicy } from './door/door.ts';
+import { measuredCosts } from './door/costs.ts';
+import { type DoorPolicy, HANDSHAKE_SHARE, PATIENCE_SHARE } from './door/door.ts';
 import { noLimit, setUpTooEarlyMs } from './door/set-up-limits.ts';
 import type { WaitingClass } from './door/waiting-room.ts';
 import { createDoorkeeper } from './doorkeeper.ts';
@@ -221,14 +222,8 @@ function isPoll(record: FlowRecord): boolean {
   return record.flow.opening.transport === 'poll';
 }
 
-/** What handshake and set-up cost on the machine of the benchmark, in milliseconds: of TLS at the gateway, and without. */
-const COSTS = {
-  tls: { handshakeMs: 0.21, setUpMs: 0.072 },
-  plain: { handshakeMs: 0.031, setUpMs: 0.054 },
-} as const;
 /** As uWebSockets.js asks the kernel for. */
 const ACCEPT_QUEUE_MAX = 512;
-const PATIENCE_SHARE = 0.45;
 /**
  * Handshakes of a turn of the loop. Under TLS uWebSockets.js reads five pieces of handshakes in a turn, the newest first, and each
  * handshake has two: with two in a turn none has to wait there.
@@ -240,12 +235,13 @@ function kindOf(config: GatewayConfig): 'plain' | 'tls' {
 }
 
 function doorPolicy(config: GatewayConfig): DoorPolicy {
+  const { handshakeMs, setUpMs } = measuredCosts(kindOf(config));
   return {
-    ...COSTS[kindOf(config)],
+    ...{ handshakeMs, setUpMs },
     patienceMs: config.GATEWAY_PATIENCE_MS,
     patienceShare: PATIENCE_SHARE,
     speed: 1,
-    handshakeShare: 0.5,
+    handshakeShare: HANDSHAKE_SHARE,
     acceptQueueMax: ACCEPT_QUEUE_MAX,
     openMax: config.GATEWAY_OPEN_MAX,
     ceiling: undefined,

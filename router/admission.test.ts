@@ -112,7 +112,7 @@ describe('deciding on admission', () => {
     await stage.clock.advance(20_000);
     for (const { heard } of [a, b]) assert.equal(heard.filter(({ spread }) => spread).length, 1);
     const { spread } = a.heard.find((news) => news.spread !== undefined)!;
-    assert.deepEqual(spread, { gatewayMs: 10_000, fleetMs: 7_000 });
+    assert.deepEqual(spread, { gatewayMs: 7_000, fleetMs: 7_000 });
     a.forgetSpread();
     await stage.clock.advance(1_000);
     assert.equal(a.heard.filter((news) => news.spread).length, 2);

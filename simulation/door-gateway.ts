@@ -184,7 +184,7 @@ export class DoorGateway implements SimulatedGateway {
       case 'setUp': {
         const { core, door } = this;
         const client = takeFlow(door, core.freeAtMs);
-        this.#spend(turn, core.costs.setUpMs);
+        this.#spend(turn, core.setUpMs(client));
         return core.setUp(client);
       }
     }
@@ -197,7 +197,7 @@ export class DoorGateway implements SimulatedGateway {
     const [client, serial] = [queue.left, queue.right];
     queue.dropFirst();
     const here = population.phase.of(client) === SHAKING && population.serial.of(client) === serial;
-    this.#spend(turn, here ? costs.handshakeMs : costs.abandonedMs);
+    this.#spend(turn, costs.handshakeMs);
     handshaken(door, listener, here);
     if (!here) return;
     core.events.opened(client, core.freeAtMs);

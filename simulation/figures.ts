@@ -41,12 +41,15 @@ export class Records {
   readonly away: number[] = [];
   /** CPU in milliseconds. */
   readonly #cpuMs: number[] = [];
+  /** Of it, what went into set-ups that came to their end. */
+  readonly #worksMs: number[] = [];
   attemptsInAll = 0;
   openTimeouts = 0;
   handshakeTimeouts = 0;
   moved = 0;
   #attempts = 0;
   #setUps = 0;
+  #workMs = 0;
   #cpu = 0;
 
   attempted(): void {
@@ -54,8 +57,9 @@ export class Records {
     this.attemptsInAll += 1;
   }
 
-  setUp(): void {
+  setUp(costMs: number): void {
     this.#setUps += 1;
+    this.#workMs += costMs;
   }
 
   /** At the end of every millisecond. */
@@ -64,17 +68,18 @@ export class Records {
     if (nowMs % BIN_MS !== BIN_MS - 1) return;
     this.attempts.push(this.#attempts);
     this.setUps.push(this.#setUps);
+    this.#worksMs.push(this.#workMs);
     this.#cpuMs.push(this.#cpu);
     this.away.push(away);
-    this.#attempts = this.#setUps = this.#cpu = 0;
+    this.#attempts = this.#setUps = this.#workMs = this.#cpu = 0;
   }
 
-  goodputMin(costMs: number, fromMs: number, untilMs: number): number | undefined {
+  goodputMin(fromMs: number, untilMs: number): number | undefined {
     let least: number | undefined;
     for (let from = Math.ceil(fromMs / BIN_MS); (from + SECOND_BINS) * BIN_MS <= untilMs; from++) {
       let [done, cpu] = [0, 0];
       for (let i = from; i < from + SECOND_BINS; i++) {
-        done += this.setUps[i]! * costMs;
+        done += this.#worksMs[i]!;
         cpu += this.#cpuMs[i]!;
       }
       if (cpu > 0) least = Math.min(least ?? Number.POSITIVE_INFINITY, done / cpu);

@@ -3,6 +3,7 @@
  */
 
 import { spreadUntilTold, type Windows } from '#client/reconnect.ts';
+import { PATIENCE_SHARE } from '#gateway/door/door.ts';
 import {
   type Admission,
   type AdmissionPolicy,
@@ -23,7 +24,6 @@ import type { Population } from './population.ts';
 import { QueueGateway } from './queue-gateway.ts';
 import type { Scenario } from './scenario.ts';
 
-const PATIENCE_SHARE = 0.45;
 /** When the fleet was last considered before the loss. */
 const BEFORE_MS = -20_000;
 

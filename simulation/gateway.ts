@@ -46,6 +46,7 @@ export class Core {
   connections = 0;
   /** Until when the core is busy. */
   freeAtMs = 0;
+  #interruptedMs = 0;
 
   constructor(
     number: number,
@@ -63,16 +64,26 @@ export class Core {
     this.rttMs = network.rttMs;
   }
 
-  /** Works, and gives how long that took. */
+  /** Works, and gives how long that took by the clock: what interrupted it is in it. */
   work(ms: number): number {
     const tookMs = ms / this.speed;
     this.freeAtMs += tookMs;
-    return tookMs;
+    const inAllMs = tookMs + this.#interruptedMs;
+    this.#interruptedMs = 0;
+    return inAllMs;
   }
 
   /** Work that nobody chose, such as the kernel's refusals. */
   interrupted(ms: number, nowMs: number): void {
-    this.freeAtMs = Math.max(this.freeAtMs, nowMs) + ms / this.speed;
+    const tookMs = ms / this.speed;
+    if (this.freeAtMs > nowMs) this.#interruptedMs += tookMs;
+    this.freeAtMs = Math.max(this.freeAtMs, nowMs) + tookMs;
+  }
+
+  /** Of one client that is open. */
+  setUpMs(client: number): number {
+    const { costs, population } = this;
+    return population.inCall.of(client) === 1 ? costs.resumeMs : costs.setUpMs;
   }
 
   setUp(client: number): void {

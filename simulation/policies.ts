@@ -3,6 +3,8 @@
  * usual elsewhere.
  */
 
+import { HANDSHAKE_SHARE } from '#gateway/door/door.ts';
+
 export type ClientTiming =
   /** `client/reconnect.ts`. */
   | 'law'
@@ -43,7 +45,7 @@ export interface Policy {
 const door: DoorRules = {
   kind: 'door',
   closed: 'notListening',
-  handshakeShare: 0.5,
+  handshakeShare: HANDSHAKE_SHARE,
   callListener: true,
 };
 const everything: QueueRules = { kind: 'queue', order: 'oldestFirst', over: 'nothing', limit: 0 };

@@ -151,7 +151,8 @@ export class Population {
 
   /** The window of the law for the last of all ranks, and anywhere in what is left of it. */
   #redrawn(client: number, trying: Reconnect, nowMs: number): number {
-    const last = { ...trying, phase: 'trying', loss: { ...trying.loss, rank: 1 } } as const;
+    const rank = trying.loss.inCall ? 0.25 : 1;
+    const last = { ...trying, phase: 'trying', loss: { ...trying.loss, rank } } as const;
     const endsMs = this.#store(client, reconnect(last, { kind: 'failed' }, nowMs, this.#draw));
     this.#rank.set(client, trying.loss.rank);
     return nowMs + this.#draw() * (endsMs - nowMs);

@@ -83,7 +83,7 @@ export class QueueGateway implements SimulatedGateway {
     const { population, costs } = core;
     this.#shaking -= 1;
     if (population.phase.of(client) !== SHAKING || population.serial.of(client) !== serial) {
-      core.work(costs.abandonedMs);
+      core.work(costs.handshakeMs);
       return;
     }
     const { over, limit } = this.#rules;
@@ -109,9 +109,9 @@ export class QueueGateway implements SimulatedGateway {
 
   #setUp(client: number, serial: number): void {
     const { core } = this;
-    const { population, costs } = core;
+    const { population } = core;
     if (population.phase.of(client) !== OPEN || population.serial.of(client) !== serial) return;
-    core.work(costs.setUpMs);
+    core.work(core.setUpMs(client));
     core.setUp(client);
   }
 }

@@ -5,7 +5,7 @@
  * several: cores are slower by as much and bounds smaller, so that every drain takes as long as at full size.
  */
 
-import { REFUSAL_MICROS } from './costs.ts';
+import { costs, REFUSAL_MICROS, wholeMs } from './costs.ts';
 import type { Figures } from './figures.ts';
 import type { Goal, Scenario } from './scenario.ts';
 
@@ -34,6 +34,7 @@ export function scenarios(size: Size): readonly Scenario[] {
   const stockGoals = [back99(1.03, 1.045), backAll(1.06), openTimeouts, attempts()];
   const everySecondGoals = [back99(1.03, 1.13), backAll(1.06, 1.15), openTimeouts, attempts()];
   const wrong = { noise: 0.3 };
+  const drainMs = (CLIENTS / base.gateways) * wholeMs(costs('tls', 'es256', size.refusalMicros), false);
   const restarts = { fromMs: 10_000, toMs: 20_000, downMs: 0 };
   return [
     of('fleet-plain', 'whole fleet back at once, plain', { transport: 'plain' }, [
@@ -119,7 +120,11 @@ export function scenarios(size: Size): readonly Scenario[] {
       { ...coarse, clients: 10 * coarse.clients, gateways: 10 * base.gateways, slowness: COARSE },
       [back99(1.05), backAll()],
     ),
-    of('long', 'drain of 500 s, TLS', { slowness: 500 / 14.1 }, [back99(1.06), backAll(1.1), attempts()]),
+    of('long', 'drain of 500 s, TLS', { slowness: 500_000 / drainMs }, [
+      back99(1.06),
+      backAll(1.1),
+      attempts(),
+    ]),
   ];
 }
 

@@ -8,7 +8,7 @@
 
 import { createSeededRandom } from '#runtime/random.ts';
 import { Calendar } from './calendar.ts';
-import { type Costs, costs } from './costs.ts';
+import { type Costs, costs, wholeMs } from './costs.ts';
 import { type Figures, percentile, Records } from './figures.ts';
 import { Fleet, type SendOn } from './fleet.ts';
 import { Optimum } from './optimum.ts';
@@ -55,7 +55,7 @@ class World {
     this.#scenario = scenario;
     this.#draw = createSeededRandom(seed).draw;
     this.#costs = costs(scenario.transport, scenario.credential, scenario.refusalMicros);
-    const eachMs = (this.#costs.handshakeMs + this.#costs.setUpMs) * slowness;
+    const eachMs = wholeMs(this.#costs, false) * slowness;
     const left = gateways - (scenario.deadForGood ?? 0);
     const lost = scenario.deadForGood === undefined ? clients : (clients * scenario.deadForGood) / gateways;
     const drainMs = (lost * eachMs) / left / (scenario.ceilingShare ?? 1);
@@ -181,7 +181,11 @@ class World {
   #owed(client: number): void {
     const credits =
       this.#fleet.ceilingPerMs < Number.POSITIVE_INFINITY ? this.#population.fresh.of(client) : 0;
-    this.#optimum.lost(this.#costs.handshakeMs + this.#costs.setUpMs, credits);
+    this.#optimum.lost(this.#costOf(client), credits);
+  }
+
+  #costOf(client: number): number {
+    return wholeMs(this.#costs, this.#population.inCall.of(client) === 1);
   }
 
   #comeNew(): void {
@@ -276,7 +280,7 @@ class World {
     const cameMs = this.#population.sinceMs.of(client);
     const backMs = atMs + this.#scenario.rttMs / 2;
     this.#population.welcomed(client, backMs);
-    this.#records.setUp();
+    this.#records.setUp(this.#costOf(client));
     if (client < this.#scenario.clients) this.#away -= 1;
     else this.#newcomerMs.push(backMs - cameMs);
   }
@@ -296,14 +300,13 @@ class World {
         );
       }
     }
-    const eachMs = this.#costs.handshakeMs + this.#costs.setUpMs;
     return {
       optimumMs: this.#optimum.doneAtMs - awayMs,
       backMs99: back(ms99),
       backMsAll: back(msAll),
       backShare: 1 - this.#away / this.#lost,
       attempts: records.attemptsInAll / this.#lost,
-      goodputMin: records.goodputMin(eachMs, awayMs, ms99),
+      goodputMin: records.goodputMin(awayMs, ms99),
       inCallMs99:
         this.#scenario.restarts === undefined ? percentile(new Float32Array(inCall), 0.99) : undefined,
       openTimeouts: records.openTimeouts,

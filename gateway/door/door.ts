@@ -5,7 +5,7 @@
  * one is not to listen; and what was opened is finished, so that no work is thrown away. The door listens while
  * a connection that comes now would be through its handshake within 0.45 of the shortest patience of a client
  * (the rest is reserve for a CPU that is taken away meanwhile) and while the accept queue is far from its
- * bound. The CPU goes to those in a call first, then half to handshakes and half to set-ups, in the order of the
+ * bound. The CPU goes to those in a call first, then 0.4 to handshakes and 0.6 to set-ups, in the order of the
  * waiting room. Few enough are open and not set up that memory and file descriptors hold.
  *
  * Pure, though it changes its state in place: the loop asks it for every handshake and every set-up.
@@ -64,8 +64,12 @@ export interface Door {
   bothWaited: boolean;
 }
 
+/** What part of the shortest patience a new connection may be expected to wait. */
+export const PATIENCE_SHARE = 0.45;
+/** Of the CPU while both wait: less than half, since who is open only waits, and who is in counts. */
+export const HANDSHAKE_SHARE = 0.4;
 /** Listening begins again a little below where it stopped: each stop costs those the kernel holds. */
-const LISTEN_AGAIN = 0.9;
+const LISTEN_AGAIN = 0.95;
 const ACCEPT_QUEUE_SHARE = 0.75;
 /** The part of the open flows kept for those who come by the listener of those in a call. */
 const CALL_RESERVE = 1 / 16;

@@ -32,7 +32,7 @@ const loads = fc
 
 test('[SPREAD-1] the windows of the nominal fleet', () => {
   const { gatewayMs, fleetMs } = spreads(fleet(20), 0, bounds).get('g7')!;
-  assert.equal(gatewayMs, Math.round(50_000_000 / (19 * 3_546)));
+  assert.equal(gatewayMs, Math.round((1.25 * 50_000_000) / (19 * 3_546)));
   assert.equal(fleetMs, Math.round((0.7 * 1_000_000_000) / (20 * 3_546)));
 });
 

@@ -1,8 +1,8 @@
 /**
  * Spread: over how long clients come back, told to them while they are connected.
  *
- *     W1 = connections of this gateway / spare set-up rate of the others      one gateway lost
- *     W2 = 0.7 × all connections / set-up rate of the fleet                    all lost
+ *     W1 = 1.25 × connections of this gateway / spare set-up rate of the others    one gateway lost
+ *     W2 = 0.7 × all connections / set-up rate of the fleet                         all lost
  *
  * Half the fleet lost gives the same W2: half the clients, half the rate. It is less than the whole drain, since
  * a window that was too small grows, and one that was too large leaves the fleet idle. W1 is no more than W2 by the spare
@@ -39,6 +39,8 @@ export interface SpreadBounds {
 }
 
 const FLEET_SHARE = 0.7;
+/** A little longer than it takes, so that where all are lost fewer come in the first second, and others stay responsive. */
+const GATEWAY_SHARE = 1.25;
 /** Every client is told them: so few that they fit into a packet or two. */
 export const PLACES_MAX = 32;
 
@@ -64,7 +66,7 @@ export function spreads(
     const gateways = places && someOf(places, turn++);
     const spare = spareSetUpsPerSecond(load);
     const usual = spareOfAll > 0 ? (connectionsUsual * spare) / spareOfAll : 0;
-    const ownMs = windowMs(Math.max(load.connections, usual), spareOfAll - spare, bounds);
+    const ownMs = windowMs(GATEWAY_SHARE * Math.max(load.connections, usual), spareOfAll - spare, bounds);
     const gatewayMs = loads.size === 1 ? fleetMs : Math.min(ownMs, gatewayMsMax);
     told.set(gateway, { gatewayMs, fleetMs, ...(gateways === undefined ? {} : { gateways }) });
   }
