@@ -115,6 +115,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   });
   const transport = deps.transport({ knocked, admit, opened, received, pinged, drained, closed });
   const delivery = createDelivery({
+    clock,
     log: bus.log,
     events: {
       ...arrivals,

@@ -4,14 +4,16 @@
  * A table by partition and channel of the subscriptions that stand there. Live frames are decoded once and handed to
  * every subscription that wants them; a subscription whose cursor is behind reads the log first, page by page,
  * as fast as its flow takes the bytes. A read is complete only when it has brought the last position that the
- * router named; a lagging replica brings less, so it is repeated with the log's leader.
+ * router named; a lagging replica brings less, so it is repeated with the log's leader. A frame that was to be brought
+ * and has outlived its time meanwhile is said to be missing (`gap`).
  *
  * The hub drives it: `attach` and `detach` for flows, `attached` for answers of the router, `deliver` for sections.
  */
 
 import { BusUnavailable, type Log, type LogEntry, type Read } from '#bus/seams.ts';
+import type { Clock } from '#runtime/clock.ts';
 import { type Channel, partitionOf } from '#wire/channels.ts';
-import { decodeEnvelope, type EnvelopeError, isAlive } from '#wire/envelope.ts';
+import { decodeEnvelope, type EnvelopeError, isAlive, landedInTime } from '#wire/envelope.ts';
 import type { Cursor } from '#wire/messages.ts';
 import type { DeliverySection } from '#wire/nodes.ts';
 import { type Attachment, DeliveredFrame } from '../seams.ts';
@@ -25,6 +27,7 @@ import {
   FROM_NOW,
   type Gap,
   isFor,
+  isMissed,
   releasedAfterRead,
   type Standing,
   Subscription,
@@ -57,13 +60,16 @@ export interface DeliveryDeps {
   readonly events: DeliveryEvents;
   readonly metrics: DeliveryMetrics;
   readonly readsMax: number;
+  readonly clock: Pick<Clock, 'after'>;
 }
 
 const PAGE_BYTES = 65_536;
+const END_PAUSE_MS_MIN = 100;
+const END_PAUSE_MS_MAX = 1_600;
 
 export type Delivery = ReturnType<typeof createDelivery>;
 
-export function createDelivery({ log, events, metrics, readsMax }: DeliveryDeps) {
+export function createDelivery({ log, events, metrics, readsMax, clock }: DeliveryDeps) {
   const partitions = Array.from({ length: log.partitions }, () => new Map<Channel, Subscription[]>());
   const tickets: ReadTickets = createReadTickets(readsMax);
 
@@ -77,7 +83,8 @@ export function createDelivery({ log, events, metrics, readsMax }: DeliveryDeps)
   ): Subscription {
     const partition = partitionOf(who.channel, log.partitions);
     const cursor = from === 'now' ? FROM_NOW : from === 'alive' ? 0 : from.position;
-    const sub = new Subscription({ ...who, partition }, typeof from === 'string' ? '' : from.epoch, cursor);
+    const epoch = typeof from === 'string' ? '' : from.epoch;
+    const sub = new Subscription({ ...who, partition }, epoch, cursor, log.nowMs());
     const channels = partitions[partition]!;
     const others = channels.get(who.channel);
     if (others === undefined) channels.set(who.channel, [sub]);
@@ -137,7 +144,7 @@ export function createDelivery({ log, events, metrics, readsMax }: DeliveryDeps)
     let verdict = first;
     if (!(await events.writable(sub.flow)) || !isReading(sub, round)) return;
     if (verdict.kind === 'ask-end') {
-      verdict = endVerdict(sub, standing, await log.end(sub.partition));
+      verdict = endVerdict(sub, standing, await endFor(sub, round));
       if (!isReading(sub, round)) return;
     }
     if (verdict.kind === 'read') {
@@ -145,6 +152,15 @@ export function createDelivery({ log, events, metrics, readsMax }: DeliveryDeps)
       await readUpTo(sub, round, verdict.upTo, verdict.named);
     }
     if (isReading(sub, round)) goLive(sub);
+  }
+
+  /** The end of the log; one before the cursor is believed when it stays there, as a new leader may lag at first. */
+  async function endFor(sub: Subscription, round: number): Promise<number> {
+    for (let pauseMs = END_PAUSE_MS_MIN; ; pauseMs *= 2) {
+      const end = await log.end(sub.partition);
+      if (sub.cursor <= end || pauseMs > END_PAUSE_MS_MAX || !isReading(sub, round)) return end;
+      await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
+    }
   }
 
   /** Brings everything of the channel up to a position. Without a named one only the leader can say that there is none. */
@@ -156,6 +172,7 @@ export function createDelivery({ log, events, metrics, readsMax }: DeliveryDeps)
       if (!isReading(sub, round)) return;
       for (const entry of entries) handEntry(sub, entry);
       if (through < upTo) continue;
+      if (leader && named && sub.cursor < upTo) missed(sub, sub.cursor, upTo, undefined);
       if (leader || entries.at(-1)?.position === upTo) sub.cursor = Math.max(sub.cursor, upTo);
       leader = true;
     }
@@ -173,9 +190,18 @@ export function createDelivery({ log, events, metrics, readsMax }: DeliveryDeps)
 
   function handEntry(sub: Subscription, entry: LogEntry): void {
     if (entry.position <= sub.cursor) return;
-    sub.cursor = entry.position;
     const frame = decoded(entry.channel, sub.epoch, entry.position, entry.storedAtMs, entry.data);
-    if (frame !== undefined && isFor(sub, frame)) hand(sub, frame);
+    const from = sub.cursor;
+    sub.cursor = entry.position;
+    if (frame === undefined || !isFor(sub, frame)) return;
+    if (isAlive(frame.header, entry.storedAtMs, log.nowMs())) hand(sub, frame);
+    else missed(sub, from, entry.position, entry.storedAtMs + frame.header.ttlMs);
+  }
+
+  /** A frame past the cursor was acknowledged, and cannot be brought any more. */
+  function missed(sub: Subscription, from: number, to: number, diedAtMs: number | undefined): void {
+    metrics.expired.inc();
+    if (isMissed(sub, diedAtMs)) events.gap(sub, { epoch: sub.epoch, from, to }, false);
   }
 
   function decoded(
@@ -190,7 +216,8 @@ export function createDelivery({ log, events, metrics, readsMax }: DeliveryDeps)
       metrics.envelopeFaults.inc({ error: envelope });
       return undefined;
     }
-    if (!isAlive(envelope.header, storedAtMs, log.nowMs())) {
+    // An append that was given up: to its sender it does not exist.
+    if (!landedInTime(envelope.header, storedAtMs)) {
       metrics.expired.inc();
       return undefined;
     }
@@ -213,13 +240,20 @@ export function createDelivery({ log, events, metrics, readsMax }: DeliveryDeps)
       return;
     }
     sub.phase = 'live';
-    for (const frame of frames) handLive(sub, frame);
+    sub.owedSince = 0;
+    for (const frame of frames) handLive(sub, frame, 0);
   }
 
-  function handLive(sub: Subscription, frame: DeliveredFrame): void {
+  /** `diedAtMs`: when it outlived its time, where it has. */
+  function handLive(sub: Subscription, frame: DeliveredFrame, diedAtMs: number): void {
     if (arrived(sub, frame) !== 'hand') return;
-    if (frame.position > 0) sub.cursor = frame.position;
-    if (isFor(sub, frame)) hand(sub, frame);
+    const from = sub.cursor;
+    const { position } = frame;
+    if (position > 0) sub.cursor = position;
+    if (!isFor(sub, frame)) return;
+    if (diedAtMs === 0) hand(sub, frame);
+    else if (position > 0) missed(sub, from, position, diedAtMs);
+    else metrics.expired.inc();
   }
 
   /** Hands the frames of a section to the flows attached; gives back the bytes of envelopes it took. */
@@ -231,8 +265,10 @@ export function createDelivery({ log, events, metrics, readsMax }: DeliveryDeps)
       const subs = partitions[section.partition]?.get(channel);
       if (subs === undefined) continue;
       const frame = decoded(channel, epoch, position, storedAtMs, data);
-      if (frame !== undefined)
-        for (const sub of subs.length > 1 ? [...subs] : subs) if (!sub.watch) handLive(sub, frame);
+      if (frame === undefined) continue;
+      const diesAtMs = storedAtMs + frame.header.ttlMs;
+      const diedAtMs = log.nowMs() < diesAtMs ? 0 : diesAtMs;
+      for (const sub of subs.length > 1 ? [...subs] : subs) if (!sub.watch) handLive(sub, frame, diedAtMs);
     }
     return at;
   }

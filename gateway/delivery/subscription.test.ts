@@ -27,7 +27,7 @@ function subscription(epoch: string, cursor: number): Subscription {
     mode: undefined,
     state: undefined,
   };
-  return new Subscription(who, epoch, cursor);
+  return new Subscription(who, epoch, cursor, 0);
 }
 
 function frame(position: number, changes: Partial<EnvelopeHeader> = {}): DeliveredFrame {

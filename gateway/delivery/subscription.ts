@@ -42,11 +42,16 @@ export class Subscription implements Attachment {
   round = 0;
   /** Whether the hub was told that it stands. */
   announced = false;
+  /**
+   * Since when, on the log's clock in seconds, what outlives its time is missed; 0 once it has been live, as
+   * everything past its cursor was stored since then.
+   */
+  owedSince: number;
   held: DeliveredFrame[] | undefined = undefined;
   /** The last position that was dropped instead of held. */
   overflow = 0;
 
-  constructor(who: Omit<Attachment, 'order'>, epoch: string, cursor: number) {
+  constructor(who: Omit<Attachment, 'order'>, epoch: string, cursor: number, nowMs: number) {
     this.channel = who.channel;
     this.partition = who.partition;
     this.flow = who.flow;
@@ -58,6 +63,7 @@ export class Subscription implements Attachment {
     this.state = who.state;
     this.epoch = epoch;
     this.cursor = cursor;
+    this.owedSince = Math.ceil(nowMs / 1_000);
   }
 }
 
@@ -140,6 +146,14 @@ export function isFor(sub: Subscription, frame: DeliveredFrame): boolean {
     (toDevice === undefined || toDevice === sub.device) &&
     (toSession === undefined || toSession === sub.session)
   );
+}
+
+/**
+ * Whether a frame that has outlived its time is one that the subscription should have had: it was attached, or
+ * resumed, while the frame was alive. `diedAtMs`: unknown where the log has forgotten it.
+ */
+export function isMissed(sub: Subscription, diedAtMs: number | undefined): boolean {
+  return sub.owedSince === 0 || (diedAtMs !== undefined && sub.owedSince * 1_000 < diedAtMs);
 }
 
 /** After a read: what was held, oldest first, and whether frames were dropped that have to be read now. */
