@@ -15,6 +15,7 @@ import type { GatewayConfig } from './config.ts';
 import { type CallTokens, presented, returned, sealOf, used } from './door/call-tokens.ts';
 import { measuredCosts } from './door/costs.ts';
 import { type DoorPolicy, HANDSHAKE_SHARE, PATIENCE_SHARE } from './door/door.ts';
+import { type DoorLook, looked, noDrain } from './door/drain-progress.ts';
 import { noLimit, setUpTooEarlyMs } from './door/set-up-limits.ts';
 import type { WaitingClass } from './door/waiting-room.ts';
 import { createDoorkeeper } from './doorkeeper.ts';
@@ -51,6 +52,7 @@ export function createDoorway(deps: DoorwayDeps) {
   let limitsRevision = 0;
   /** Who came with a token that had brought somebody in already: each of them puts out the one before. */
   const copies = new Set<FlowRecord>();
+  let drain = noDrain(clock.monotonicMs());
   /** The flow that is just being sent away. */
   let sent: FlowRecord | undefined;
   const dryRun = { perUser: false, perAddress: false };
@@ -192,7 +194,9 @@ export function createDoorway(deps: DoorwayDeps) {
 
   function second(): void {
     keeper.second();
-    const { handshakes, setUpsPerSecond, workMs, waiting, silent, listening, credits } = keeper.state();
+    const state = keeper.state();
+    const { handshakes, setUpsPerSecond, workMs, waiting, silent, listening, credits } = state;
+    showDrain({ ...state, listens: listening.main });
     metrics.doorHandshakes.set(handshakes);
     metrics.doorSetUpsPerSecond.set(setUpsPerSecond);
     metrics.doorWorkSeconds.set(workMs / 1_000);
@@ -201,6 +205,14 @@ export function createDoorway(deps: DoorwayDeps) {
     metrics.listening.set({ listener: 'main' }, listening.main ? 1 : 0);
     metrics.listening.set({ listener: 'call' }, listening.call ? 1 : 0);
     for (const kind of ['fresh', 'all'] as const) metrics.doorCredits.set({ kind }, credits[kind] ?? 0);
+  }
+
+  function showDrain(look: DoorLook): void {
+    const nowMs = clock.monotonicMs();
+    drain = looked(drain, look, nowMs);
+    metrics.drainSeconds.set((nowMs - (drain.beganAtMs ?? nowMs)) / 1_000);
+    metrics.drainAdmitted.set(drain.admitted);
+    metrics.drainAllowed.set(drain.allowed);
   }
 
   function stands(record: FlowRecord): void {

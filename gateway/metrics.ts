@@ -97,6 +97,21 @@ export function createGatewayMetrics(register: Registry) {
       help: 'Processor time that everything accepted still costs.',
       registers,
     }),
+    drainSeconds: new Gauge({
+      name: 'gateway_door_drain_seconds',
+      help: 'How long the drain under way has taken; 0 where none is. One begins with half a second of work accepted, or a door that does not listen.',
+      registers,
+    }),
+    drainAdmitted: new Gauge({
+      name: 'gateway_door_drain_admitted',
+      help: 'Flows whose set-up began in the drain under way, or the last.',
+      registers,
+    }),
+    drainAllowed: new Gauge({
+      name: 'gateway_door_drain_allowed',
+      help: 'Flows that this gateway could have set up in the same time if it did nothing else. What was admitted over it is the drain against its optimum.',
+      registers,
+    }),
     listening: new Gauge({
       name: 'gateway_door_listening',
       help: '1 while the door listens at this listener, else 0.',

@@ -114,6 +114,27 @@ const drain: readonly Panel[] = [
   },
   {
     draws: 'lines',
+    title: 'Drain under way against its optimum',
+    description:
+      'What was admitted since the drain began, or in the last one, over what the gateways could have set up in that time if they did nothing else: of the fleet, and of each gateway. 0.95 means that the drain takes a twentieth longer than it must.',
+    unit: 'percentunit',
+    queries: [
+      query(
+        `${sum(of('gateway_door_drain_admitted'))} / (${sum(of('gateway_door_drain_allowed'))} > 0)`,
+        'fleet',
+      ),
+      query(`${of('gateway_door_drain_admitted')} / (${of('gateway_door_drain_allowed')} > 0)`, '{{pod}}'),
+    ],
+  },
+  {
+    draws: 'lines',
+    title: 'Time under way',
+    description: 'How long the drain of each gateway has taken; 0 where none is under way.',
+    unit: 's',
+    queries: [query(of('gateway_door_drain_seconds'), '{{pod}}')],
+  },
+  {
+    draws: 'lines',
     title: 'Time waited',
     description: 'From a connection open to the beginning of its set-up.',
     unit: 's',
