@@ -246,7 +246,7 @@ export interface Dialect<State = unknown> {
  * A frame on its way out: shared by all flows that get it.
  *
  * `encodedOnce` is where a dialect keeps the bytes that are the same for every recipient, so that a frame is
- * encoded once per dialect and not once per recipient.
+ * encoded once per dialect and not once per recipient. Nearly all frames are for one dialect, which needs no Map.
  */
 export class DeliveredFrame {
   readonly channel: Channel;
@@ -255,7 +255,10 @@ export class DeliveredFrame {
   readonly position: number;
   readonly header: EnvelopeHeader;
   readonly body: Uint8Array;
-  private encodings: Map<string, string | Uint8Array> | undefined;
+  /** The dialect that asked first, and its encoding. */
+  private first: string;
+  private encoding: string | Uint8Array;
+  private others: Map<string, string | Uint8Array> | undefined;
 
   constructor(channel: Channel, epoch: string, position: number, header: EnvelopeHeader, body: Uint8Array) {
     this.channel = channel;
@@ -263,17 +266,22 @@ export class DeliveredFrame {
     this.position = position;
     this.header = header;
     this.body = body;
-    this.encodings = undefined;
+    this.first = '';
+    this.encoding = '';
+    this.others = undefined;
   }
 
   encodedOnce(dialect: string, encode: (frame: DeliveredFrame) => string | Uint8Array): string | Uint8Array {
-    this.encodings ??= new Map();
-    let encoding = this.encodings.get(dialect);
-    if (encoding === undefined) {
-      encoding = encode(this);
-      this.encodings.set(dialect, encoding);
+    if (this.first === dialect) return this.encoding;
+    if (this.first === '') {
+      this.first = dialect;
+      this.encoding = encode(this);
+      return this.encoding;
     }
-    return encoding;
+    this.others ??= new Map();
+    const known = this.others.get(dialect) ?? encode(this);
+    this.others.set(dialect, known);
+    return known;
   }
 }
 

@@ -59,9 +59,14 @@ const LINE_FEED = 10;
 /** The bytes of an envelope. `body` is copied once, here, and never encoded again. */
 export function encodeEnvelope(header: EnvelopeHeader, body: string | Uint8Array): Uint8Array {
   const line = JSON.stringify(header);
-  if (typeof body === 'string') return Buffer.from(`${line}\n${body}`);
-  const head = Buffer.from(`${line}\n`);
-  return Buffer.concat([head, body], head.length + body.length);
+  const lineBytes = Buffer.byteLength(line);
+  const bodyBytes = Buffer.byteLength(body);
+  const bytes = Buffer.allocUnsafe(lineBytes + 1 + bodyBytes);
+  bytes.write(line);
+  bytes[lineBytes] = LINE_FEED;
+  if (typeof body === 'string') bytes.write(body, lineBytes + 1);
+  else bytes.set(body, lineBytes + 1);
+  return bytes;
 }
 
 /** The header alone, for those who do not look at the body. */
