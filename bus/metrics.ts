@@ -3,7 +3,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { fromZero } from '#runtime/tally.ts';
 
-export type FollowRestart = 'hole' | 'silence' | 'refused' | 'reconnect';
+export type FollowRestart = 'hole' | 'silence' | 'stuck' | 'refused' | 'reconnect';
 
 export interface BusMetrics {
   readonly connected: Gauge;
@@ -43,7 +43,7 @@ export function createBusMetrics(registers: Registry[]): BusMetrics {
         registers,
       }),
       'reason',
-      ['hole', 'silence', 'refused', 'reconnect'],
+      ['hole', 'silence', 'stuck', 'refused', 'reconnect'],
     ),
     foreign: new Counter({
       name: 'bus_foreign_messages_total',

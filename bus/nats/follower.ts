@@ -2,8 +2,8 @@
  * Follower: brings the messages of a stream in order and without a hole, for as long as it is wanted.
  *
  * It reads one push consumer after another as plain subscriptions. A consumer is given up for a new one on
- * a hole in its numbers, when two heartbeats are missing, when the server refuses it, and when the connection
- * is lost. Before each, the stream's leader says which stream it is and where it ends: a follower never goes on
+ * a hole in its numbers, when two heartbeats are missing, when it stands still before the end of the stream, when
+ * the server refuses it, and when the connection is lost. Before each, the stream's leader says which stream it is and where it ends: a follower never goes on
  * in another stream than the one it began in, nor beyond the end. The log, the leases and the journal share this.
  */
 
@@ -15,6 +15,7 @@ import type { Random } from '#runtime/random.ts';
 import type { BusMetrics, FollowRestart } from '../metrics.ts';
 import type { JetStreamApi } from './api.ts';
 import type { Connection } from './connection.ts';
+import { createFollowLag, type FollowLag, isStuck } from './follow-lag.ts';
 import {
   consumerBegins,
   type Delivered,
@@ -66,6 +67,7 @@ interface Follower {
   readonly sink: FollowerSink;
   readonly deps: FollowerDeps;
   readonly progress: FollowProgress;
+  readonly lag: FollowLag;
   epoch: string;
   /** Numbers the attempts: what belongs to an older one is void. */
   attempt: number;
@@ -117,8 +119,11 @@ export function createFollowers(deps: FollowerDeps): Followers {
     const stoodStill = nowMs - watchedMs > 2 * WATCH_MS;
     watchedMs = nowMs;
     for (const follower of [...followers]) {
+      const end = deps.streams.knownEnd(follower.followed.stream);
+      const stuck = isStuck(follower.lag, follower.progress.head, end, nowMs);
       if (stoodStill) follower.heardMs = nowMs;
       else if (isSilent(follower, nowMs)) restart(follower, 'silence');
+      else if (stuck && follower.consumer !== undefined) restart(follower, 'stuck');
     }
   });
 
@@ -150,6 +155,7 @@ function createFollower(followed: Followed, sink: FollowerSink, deps: FollowerDe
     sink,
     deps,
     progress: progressAfter(followed.after),
+    lag: createFollowLag(deps.clock.monotonicMs()),
     epoch: deps.streams.epoch(followed.stream),
     attempt: 0,
     consumer: undefined,

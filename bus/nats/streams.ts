@@ -43,6 +43,8 @@ export interface TimeSample {
 export interface Streams {
   /** The epoch last seen. */
   epoch(stream: string): string;
+  /** The end that its leader named last. */
+  knownEnd(stream: string): number | undefined;
   /** Asks the leader now; makes the stream anew if it is gone. Rejects with `BusUnavailable`. */
   ask(stream: string): Promise<StreamState>;
   close(): void;
@@ -63,6 +65,7 @@ export interface StreamsDeps {
 interface State extends StreamsDeps {
   readonly settings: ReadonlyMap<string, StreamSettings>;
   readonly epochs: Map<string, string>;
+  readonly ends: Map<string, number>;
   /** Questions under way, so that many followers ask once. */
   readonly asking: Map<string, Promise<StreamState>>;
 }
@@ -81,7 +84,7 @@ const passingCodes = [10004, 10005, 10006, 10008, 10009, 10034];
  */
 export async function openStreams(settings: readonly StreamSettings[], deps: StreamsDeps): Promise<Streams> {
   const byName = new Map(settings.map((one) => [one.name, one]));
-  const state: State = { ...deps, settings: byName, epochs: new Map(), asking: new Map() };
+  const state: State = { ...deps, settings: byName, epochs: new Map(), ends: new Map(), asking: new Map() };
   const untilMs = deps.clock.monotonicMs() + START_MS_MAX;
   await Promise.all(settings.map((one) => openStream(state, one, untilMs)));
   const cancelCheck = deps.clock.every(CHECK_MS, () => checkAll(state));
@@ -90,6 +93,7 @@ export async function openStreams(settings: readonly StreamSettings[], deps: Str
   });
   return {
     epoch: (stream) => state.epochs.get(stream) ?? '',
+    knownEnd: (stream) => state.ends.get(stream),
     ask: (stream) => askOnce(state, stream),
     close() {
       cancelCheck();
@@ -156,6 +160,7 @@ async function infoOf(state: State, stream: string): Promise<StreamInfo | undefi
   const receivedMs = state.clock.monotonicMs();
   const serverMs = Date.parse(outcome.answer.ts ?? '');
   if (Number.isFinite(serverMs)) state.sampled({ serverMs, sentMs, receivedMs });
+  state.ends.set(stream, outcome.answer.state.last_seq);
   note(state, stream, outcome.answer);
   measure(state.metrics, stream, outcome.answer);
   return outcome.answer;
