@@ -44,6 +44,8 @@ export function timingOf(name: ClientTiming, patienceMs: number): Timing {
 
 export class Population {
   readonly size: number;
+  /** The calendar writes the beginning of each. */
+  readonly times: ArrayBuffer;
   readonly phase: Bytes;
   /** An index into `timingNames`. */
   readonly timing: Bytes;
@@ -72,7 +74,8 @@ export class Population {
 
   constructor(size: number, draw: () => number) {
     this.size = size;
-    const { small, reals } = recordsOf(size);
+    const { small, times } = recordsOf(size);
+    this.times = times;
     this.serial = new Words(small, 0);
     this.attempts = new Words(small, 2);
     this.gateway = new Words(small, 4);
@@ -84,10 +87,10 @@ export class Population {
     this.syns = new Bytes(small, 12);
     this.sent = new Bytes(small, 13);
     this.moved = new Bytes(small, 14);
-    this.#lossAtMs = new Reals(reals, 0);
-    this.#rank = new Reals(reals, 8);
-    this.#windowMs = new Reals(reals, 16);
-    this.sinceMs = new Reals(reals, 24);
+    this.#lossAtMs = new Reals(times, 8);
+    this.#rank = new Reals(times, 12);
+    this.#windowMs = new Reals(times, 16);
+    this.sinceMs = new Reals(times, 20);
     for (let client = 0; client < size; client++) this.sinceMs.set(client, Number.NEGATIVE_INFINITY);
     this.#draw = draw;
   }

@@ -19,6 +19,10 @@ import type { Scenario } from './scenario.ts';
 
 /** How many times the optimum is waited for. */
 const PATIENCE = 4;
+/** After so many, or as often half a minute, it is not waited for what in the last of them brought less than this part back. */
+const HOPELESS_AFTER = 2.5;
+const HOPELESS_MS = 30_000;
+const HOPELESS_SHARE = 0.01;
 /** Linux sends a SYN again after 1, 3 and 7 s. */
 const SYN_AGAIN_MS = 1_000;
 
@@ -44,10 +48,14 @@ class World {
   readonly #patience = timingNames.map(() => ({ clients: new Ring(), deadlines: new Ring() }));
   readonly #timings;
   readonly #horizonMs: number;
+  /** In which somebody should have come back. */
+  readonly #periodMs: number;
   readonly #newcomers: Ring = new Ring();
   readonly #newcomerMs: number[] = [];
   #lost = 0;
   #away = 0;
+  /** An optimum ago. */
+  #awayBefore = Number.POSITIVE_INFINITY;
   #nowMs = 0;
 
   constructor(scenario: Scenario, policy: Policy, seed: number) {
@@ -59,13 +67,14 @@ class World {
     const left = gateways - (scenario.deadForGood ?? 0);
     const lost = scenario.deadForGood === undefined ? clients : (clients * scenario.deadForGood) / gateways;
     const drainMs = (lost * eachMs) / left / (scenario.ceilingShare ?? 1);
+    this.#periodMs = Math.max(Math.ceil(drainMs), HOPELESS_MS);
     const events = Math.max(scenario.restarts?.toMs ?? 0, scenario.brownout?.toMs ?? 0);
     this.#horizonMs = Math.ceil(PATIENCE * drainMs + 2 * events + 15_000 + scenario.awayMs);
     const perMs = ((scenario.newcomersPerMinute ?? 0) * clients) / 60_000;
     const newcomers = Math.floor(perMs * drainMs);
     for (let i = 0; i < newcomers; i++) this.#newcomers.push(clients + i, i / perMs);
     this.#population = new Population(clients + newcomers, this.#draw);
-    this.#calendar = new Calendar(clients + newcomers);
+    this.#calendar = new Calendar(this.#population.times);
     this.#timings = timingNames.map((name) => timingOf(name, patienceMs));
     this.#fleet = new Fleet(scenario, policy, this.#population, this.#costs, this.#draw, {
       opened: (client) => {
@@ -85,7 +94,7 @@ class World {
       if (this.#away > 0.01 * this.#lost) last99 = this.#nowMs;
       if (this.#away > 0) lastOne = this.#nowMs;
       if (this.#nowMs % 1_000 === 0) progress(1 - this.#away / this.#lost);
-      if (this.#away === 0 && this.#quiet()) break;
+      if ((this.#away === 0 && this.#quiet()) || this.#isHopeless()) break;
     }
     return this.#figures(last99 + 1, lastOne + 1);
   }
@@ -101,6 +110,14 @@ class World {
     const cpu = this.#fleet.cpu();
     this.#records.passed(nowMs, cpu, this.#away);
     this.#optimum.passed(nowMs, cpu, this.#fleet.ceilingPerMs);
+  }
+
+  #isHopeless(): boolean {
+    const sinceMs = this.#nowMs - this.#scenario.awayMs - (HOPELESS_AFTER - 1) * this.#periodMs;
+    if (sinceMs < 0 || Math.floor(sinceMs) % this.#periodMs !== 0) return false;
+    const none = this.#away > 0 && this.#awayBefore - this.#away < HOPELESS_SHARE * this.#lost;
+    this.#awayBefore = this.#away;
+    return none;
   }
 
   #quiet(): boolean {
@@ -289,7 +306,8 @@ class World {
     const { rttMs, clients, awayMs } = this.#scenario;
     const population = this.#population;
     const records = this.#records;
-    const back = (ms: number) => (ms >= this.#horizonMs ? undefined : ms + rttMs / 2 - awayMs);
+    const back = (ms: number, share: number) =>
+      this.#away > share * this.#lost ? undefined : ms + rttMs / 2 - awayMs;
     const inCall: number[] = [];
     for (let client = 0; client < clients; client++) {
       if (population.inCall.of(client) === 1 && population.attempts.of(client) > 0) {
@@ -302,8 +320,8 @@ class World {
     }
     return {
       optimumMs: this.#optimum.doneAtMs - awayMs,
-      backMs99: back(ms99),
-      backMsAll: back(msAll),
+      backMs99: back(ms99, 0.01),
+      backMsAll: back(msAll, 0),
       backShare: 1 - this.#away / this.#lost,
       attempts: records.attemptsInAll / this.#lost,
       goodputMin: records.goodputMin(awayMs, ms99),
