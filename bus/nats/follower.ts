@@ -98,7 +98,7 @@ const INACTIVE_MS = 10_000;
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 2_000;
 /** So often the end must lie before what was brought, until it is believed: a new leader may lag at first. */
-const BEYOND_END_MAX = 5;
+const BEYOND_END_MAX = 7;
 const NANOS = 1_000_000;
 const CONTROL = 100;
 const nothing = new Uint8Array(0);

@@ -1,5 +1,5 @@
 /**
- * Chaos: the long run. `npm run chaos -- --minutes 60 [--seed n] [--report folder]`.
+ * Chaos: the long run. `npm run chaos -- --minutes 60`.
  *
  * Rounds of two minutes on one fleet after the other, alone and as a cluster in turn, each with a crowd and a seed of
  * its own; what is left of a round is judged before the next begins. A run counts only with enough traffic and with
@@ -8,7 +8,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { askedOf, numberOf } from '#tools/command-line.ts';
+import { askedOf, misused, numberOf } from '#tools/command-line.ts';
 import { reportOf } from '../harness/checker.ts';
 import { clientFaults, type FaultKind, processFaults } from './faults.ts';
 import { type ChaosReport, runChaos, startChaosFleet } from './run.ts';
@@ -26,6 +26,7 @@ Hurts real processes and real clients by chance, for as long as it is told to, a
 Needs a nats-server; takes a third of a core.
 
   --minutes N    how long (60)
+  --bus KIND     alone, cluster, or both in turn (both)
   --seed N       what is done to whom, and when (20261001)
   --report DIR   where chaos.json and chaos.md are written (.cache/chaos)
   --help         this text
@@ -35,17 +36,20 @@ Exit codes: 0 clean, 1 something was found, or the run does not count, 64 wrong 
 const { values } = askedOf(command, {
   options: {
     minutes: { type: 'string', default: '60' },
+    bus: { type: 'string', default: 'both' },
     seed: { type: 'string', default: '20261001' },
     report: { type: 'string', default: join(import.meta.dirname, '..', '..', '.cache', 'chaos') },
   },
 });
 const minutes = numberOf(command, 'minutes', values.minutes, { min: 0.1, max: 10_000 });
+if (!['alone', 'cluster', 'both'].includes(values.bus))
+  misused(command, `--bus is alone, cluster or both, not ${values.bus}`);
 const firstSeed = numberOf(command, 'seed', values.seed, { min: 0 });
 const startMs = performance.now();
 const rounds: ChaosReport[] = [];
 
 for (let turn = 0; minutesPassed() < minutes; turn++) {
-  const stage = await startChaosFleet(turn % 2 === 0 ? 'alone' : 'cluster', { logMegabytes: 96 });
+  const stage = await startChaosFleet(busAt(turn), { logMegabytes: 96 });
   try {
     for (let n = 0; n < roundsPerFleet && minutesPassed() < minutes; n++) {
       const seed = firstSeed + 10 * rounds.length;
@@ -95,6 +99,11 @@ writeFileSync(join(values.report, 'chaos.json'), JSON.stringify({ ...summary, ro
 writeFileSync(join(values.report, 'chaos.md'), page());
 console.log(page());
 process.exit(wrong.length > 0 || why.length > 0 ? 1 : 0);
+
+function busAt(turn: number): 'alone' | 'cluster' {
+  if (values.bus === 'both') return turn % 2 === 0 ? 'alone' : 'cluster';
+  return values.bus === 'cluster' ? 'cluster' : 'alone';
+}
 
 function minutesPassed(): number {
   return (performance.now() - startMs) / 60_000;

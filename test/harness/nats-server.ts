@@ -126,7 +126,7 @@ function createNatsServer(ports: Ports, args: readonly string[]): NatsServer {
     resume: () => void child?.kill('SIGCONT'),
     async close() {
       await end('SIGKILL');
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     },
     [Symbol.asyncDispose]: () => server.close(),
   };
