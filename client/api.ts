@@ -189,8 +189,8 @@ export interface Queue {
 export type Status =
   /** `queue`: the service is busy, and this client stands in its queue; told again as it moves on. */
   | { readonly state: 'connecting'; readonly queue?: Queue }
-  /** Nothing is connected; the next attempt begins in `inMs`. What is sent meanwhile waits. */
-  | { readonly state: 'away'; readonly inMs: number }
+  /** Nothing is connected; the next attempt begins in `inMs`. What is sent meanwhile waits. `queue`: as above, over long poll. */
+  | { readonly state: 'away'; readonly inMs: number; readonly queue?: Queue }
   /** `resumed`: it is the same session as before. */
   | { readonly state: 'open'; readonly transport: 'websocket' | 'poll'; readonly resumed: boolean }
   /** For good; `error` says why, unless the app closed it. */

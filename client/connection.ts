@@ -9,7 +9,7 @@
 import { faultDefinition, isFaultCode } from '#wire/faults.ts';
 import type { Cursor, ServerMessage } from '#wire/messages.ts';
 import { addressFor } from './addresses.ts';
-import type { Off, SnowshedError, Status } from './api.ts';
+import type { Off, Queue, SnowshedError, Status } from './api.ts';
 import { createLink, type Link, type LinkEnd, type Welcome } from './link.ts';
 import type { Platform } from './platform.ts';
 import { openPollFlow } from './poll-flow.ts';
@@ -106,7 +106,7 @@ export function createConnection(
     timers[name] = platform.after(ms, act);
   }
 
-  function apply(event: ReconnectEvent): void {
+  function apply(event: ReconnectEvent, queue?: Queue): void {
     const before = state;
     state = reconnect(state, event, platform.nowMs(), platform.draw);
     if (state === before || closing.signal.aborted) return;
@@ -114,7 +114,7 @@ export function createConnection(
     if (state.phase !== 'waiting') return;
     const inMs = Math.max(0, Math.ceil(state.attemptAtMs - platform.nowMs()));
     arm('attempt', inMs, () => apply({ kind: 'due' }));
-    events.status({ state: 'away', inMs });
+    events.status({ state: 'away', inMs, ...(queue && { queue }) });
   }
 
   async function attempt(): Promise<void> {
@@ -265,7 +265,8 @@ export function createConnection(
       return apply({ kind: 'sentOn', afterMs: end.afterMs ?? 0 });
     }
     const withinMs = end.withinMs ? end.withinMs * state.loss.rank : undefined;
-    apply({ kind: 'failed', afterMs: end.afterMs ?? withinMs });
+    if (end.queue !== undefined) events.waiting(end.queue);
+    apply({ kind: 'failed', afterMs: end.afterMs ?? withinMs }, end.queue);
   }
 
   function refuse(fault: string): void {

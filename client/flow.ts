@@ -3,6 +3,7 @@
  */
 
 import type { Cursor } from '#wire/messages.ts';
+import type { Queue } from './api.ts';
 
 export interface Flow {
   readonly transport: 'websocket' | 'poll';
@@ -27,6 +28,8 @@ export interface FlowEnd {
   /** What the transport itself knows of the reason. */
   readonly fault?: string | undefined;
   readonly afterMs?: number | undefined;
+  /** Where it stood in the queue of a service that does not let it stand there. */
+  readonly queue?: Queue | undefined;
 }
 
 /** What a long poll carries each time, so that any gateway may answer it. */

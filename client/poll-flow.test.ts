@@ -201,6 +201,23 @@ test('[POLL-5] a service that takes nobody says when to come again, and is belie
   assert.equal(client.status.state, 'open');
 });
 
+test('[POLL-12] whom a full service does not let stand in its queue hears where it stood', async (t) => {
+  const heard: unknown[] = [];
+  const { clock, service, client } = setUp(t, { onlyLongPoll: true }, (service) => {
+    const body = { fault: 'BUSY', retryAfterMs: 60_000, etaMs: 60_000, ahead: 4_711 };
+    service.intercept = () => Response.json(body, { status: 503, headers: { 'retry-after': '60' } });
+  });
+  client.on('wait', (queue) => heard.push(queue));
+  await clock.advance(100);
+  const { status } = client;
+  assert(status.state === 'away' && status.inMs >= 59_000);
+  assert.deepEqual(status.queue, { etaMs: 60_000, ahead: 4_711 });
+  assert.deepEqual(heard, [status.queue]);
+  service.intercept = undefined;
+  await clock.advance(76_000);
+  assert.equal(client.status.state, 'open');
+});
+
 test('[POLL-6] what a proxy says in place of the service is an outage', async (t) => {
   const { clock, service, client } = setUp(t, { onlyLongPoll: true }, (service) => {
     service.intercept = () => new Response('<h1>Bad gateway</h1>', { status: 502 });

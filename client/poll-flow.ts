@@ -27,9 +27,16 @@ const BEGINNINGS_MAX = 5;
 const REQUEST_CHARS_MAX = 65_536;
 const CLOSE_MS_MAX = 1_000;
 
+interface Refused {
+  readonly fault?: string;
+  readonly retryAfterMs?: number;
+  readonly etaMs?: number;
+  readonly ahead?: number;
+}
+
 interface Answered {
   readonly response: Response;
-  readonly body: Partial<PollAnswer> & { readonly fault?: string; readonly retryAfterMs?: number };
+  readonly body: Partial<PollAnswer> & Refused;
 }
 
 interface Request {
@@ -191,8 +198,9 @@ function isAnswer(said: unknown): boolean {
   return type === 'ack' || type === 'nack';
 }
 
-function refusal(response: Response, { fault, retryAfterMs }: Answered['body']): FlowEnd {
+function refusal(response: Response, { fault, retryAfterMs, etaMs, ahead }: Answered['body']): FlowEnd {
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
   const afterMs = retryAfterMs ?? (Number.isFinite(seconds) ? seconds * 1_000 : undefined);
-  return { fault, afterMs };
+  const queue = typeof etaMs === 'number' && typeof ahead === 'number' ? { etaMs, ahead } : undefined;
+  return { fault, afterMs, queue };
 }

@@ -66,7 +66,7 @@ export function createDoorway(deps: DoorwayDeps) {
     setListening: (listener, listens) => deps.transport().setListening(listener, listens),
     // A poll that waits stands there to be answered, and an answer would send its client elsewhere.
     tellWait: (record, etaMs, ahead) =>
-      isPoll(record) ? pollWaits(record, etaMs) : tell(record, { kind: 'waiting', etaMs, ahead }),
+      isPoll(record) ? pollWaits(record, etaMs, ahead) : tell(record, { kind: 'waiting', etaMs, ahead }),
     silent: (record) => flows.fail(record, 'NO_HELLO'),
   });
 
@@ -157,11 +157,11 @@ export function createDoorway(deps: DoorwayDeps) {
   }
 
   /** A poll is held for a while; whom that would not do is told by HTTP when to come again. */
-  function pollWaits(record: FlowRecord, etaMs: number): void {
+  function pollWaits(record: FlowRecord, etaMs: number, ahead: number): void {
     if (etaMs <= config.POLL_HOLD_MS / 2) return;
     metrics.sentOn.inc({ why: 'BUSY' });
     sendAway(record);
-    record.flow.close('BUSY', etaMs);
+    record.flow.close('BUSY', etaMs, ahead);
   }
 
   // What routers say, and are told.

@@ -57,8 +57,9 @@ export interface Flow {
    * Sends what it can of the bytes handed over, then closes with the fault's close code.
    *
    * @param afterMs when to come again, for transports that say so by themselves.
+   * @param ahead how many stand before this client in the queue it leaves, for the same.
    */
-  close(fault: FaultCode, afterMs?: number): void;
+  close(fault: FaultCode, afterMs?: number, ahead?: number): void;
 }
 
 /** What a transport tells the hub. `data` is valid during the call only. */

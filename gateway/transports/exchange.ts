@@ -79,8 +79,14 @@ export function jsonAnswer(body: string, headers: Headers): HttpAnswer {
  * A fault as HTTP says it: its status, and JSON for those who read.
  *
  * @param afterMs when to come again, if it is known.
+ * @param ahead how many stand before the client, where it is its place in a queue that says when.
  */
-export function faultAnswer(fault: FaultCode, headers: Headers, afterMs?: number): HttpAnswer {
+export function faultAnswer(
+  fault: FaultCode,
+  headers: Headers,
+  afterMs?: number,
+  ahead?: number,
+): HttpAnswer {
   const { httpStatus, retry, text } = faultDefinition(fault);
   const retryAfterS = afterMs === undefined ? RETRY_AFTER_S : String(Math.max(1, Math.ceil(afterMs / 1_000)));
   const later: Headers = retry === 'later' ? [['Retry-After', retryAfterS]] : [];
@@ -88,6 +94,9 @@ export function faultAnswer(fault: FaultCode, headers: Headers, afterMs?: number
   return {
     status: httpStatus,
     headers: [json, uncached, ...later, ...headers],
-    body: JSON.stringify({ fault, text, retryAfterMs }),
+    body: JSON.stringify({
+      ...{ fault, text, retryAfterMs },
+      ...(ahead !== undefined && { etaMs: retryAfterMs, ahead }),
+    }),
   };
 }

@@ -210,14 +210,15 @@ test('closed before welcome: the fault is that of the request', async () => {
   assert.deepEqual(heard(hub), []);
 });
 
-test('told to come later before welcome: HTTP says when, in whole seconds and in milliseconds', async () => {
+test('told to come later before welcome: HTTP says when, in whole seconds and in milliseconds, and how many stand before', async () => {
   const { clock, flow, poll } = flowUnderTest();
   const asked = poll(0);
-  flow.close('BUSY', 7_300.5);
+  flow.close('BUSY', 7_300.5, 42);
   await clock.advance(0);
   assert.match(asked.status, /^503 /);
   assert.equal(asked.headers.get('Retry-After'), '8');
-  assert.equal(JSON.parse(asked.body).retryAfterMs, 7_301);
+  const { retryAfterMs, etaMs, ahead } = JSON.parse(asked.body);
+  assert.deepEqual([retryAfterMs, etaMs, ahead], [7_301, 7_301, 42]);
 });
 
 test('closed after welcome: its last words are an answer, and whoever polls on is told the fault', async () => {

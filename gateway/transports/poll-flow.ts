@@ -70,6 +70,7 @@ export class PollFlow implements Flow {
   /** What the hub closed it for; known until nobody asks any more, so that whoever does is told. */
   private closedFor: FaultCode | undefined;
   private comesAfterMs: number | undefined;
+  private ahead: number | undefined;
   private over: boolean;
 
   constructor(number: number, id: string, opening: Opening, options: PollFlowOptions, deps: PollFlowDeps) {
@@ -91,6 +92,7 @@ export class PollFlow implements Flow {
     this.awaited = undefined;
     this.closedFor = undefined;
     this.comesAfterMs = undefined;
+    this.ahead = undefined;
     this.over = false;
   }
 
@@ -113,10 +115,11 @@ export class PollFlow implements Flow {
   }
 
   /** The poll that stands, or the next one, is answered with what is queued. */
-  close(fault: FaultCode, afterMs?: number): void {
+  close(fault: FaultCode, afterMs?: number, ahead?: number): void {
     if (this.closedFor !== undefined || this.over) return;
     this.closedFor = fault;
     this.comesAfterMs = afterMs;
+    this.ahead = ahead;
     this.answerSoon();
     this.deps.clock.soon(() => this.deps.events.closed(this, fault));
   }
@@ -240,7 +243,7 @@ export class PollFlow implements Flow {
     const { standing } = this;
     if (standing === undefined) return;
     this.leave(standing);
-    const answer = faultAnswer(fault, standing.headers, this.comesAfterMs);
+    const answer = faultAnswer(fault, standing.headers, this.comesAfterMs, this.ahead);
     standing.exchange.answer(answer, this.deps.movesOn());
   }
 
