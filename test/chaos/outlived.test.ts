@@ -1,0 +1,47 @@
+/** That a session is told of what outlived its time while its gateway was cut off from the bus. */
+
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Fleet, startFleet } from '../harness/fleet.ts';
+import { openWebSocketClient } from '../harness/raw-client.ts';
+import { sendsAt } from '../harness/stage.ts';
+import { createHmacIssuer } from '../harness/tokens.ts';
+
+let fleet: Fleet | undefined;
+after(() => fleet?.stop());
+
+/** Whole seconds there, rounded up, and the sweep of what has expired runs each second. */
+const ttlMs = 1_000;
+const forgottenMs = 4_000;
+
+test('[P1] what was acknowledged and expired while the gateway was cut off is said, and what lives is brought', async () => {
+  const issuer = createHmacIssuer();
+  fleet = await startFleet({ gateways: 2, routers: 1, linked: true, env: issuer.env });
+  const [one, other] = fleet.gateways;
+  assert(one !== undefined && other !== undefined);
+  const ann = await openWebSocketClient('ann', one.url);
+  const bob = await openWebSocketClient('bob', other.url);
+  await ann.hello({ token: issuer.token('ann'), device: 'phone' });
+  await bob.hello({ token: issuer.token('bob'), device: 'phone' });
+  const before = await sendsAt(ann, { user: 'bob' }, 'before');
+  await bob.nextBody('before');
+
+  const link = fleet.link(other);
+  link.cut();
+  await sendsAt(ann, { user: 'bob' }, 'offer', { ttlMs });
+  const last = await sendsAt(ann, { user: 'bob' }, 'candidate', { ttlMs });
+  await pause(forgottenMs);
+  link.heal();
+
+  const gap = await bob.next('gap', undefined, 15_000);
+  assert.deepEqual([gap.channel, gap.from, gap.to], ['u/bob', before, last]);
+  await sendsAt(ann, { user: 'bob' }, 'after');
+  await bob.nextBody('after', 15_000);
+  assert.deepEqual(
+    bob.frames().map(({ body }) => body),
+    ['before', 'after'],
+  );
+  ann.cut();
+  bob.cut();
+});
