@@ -19,7 +19,14 @@ import { sessionFigures } from './bench/session-figures.ts';
 import { subscriptionFigures } from './bench/subscription-figures.ts';
 import { takeoverFigures } from './bench/takeover-figures.ts';
 import { doorCosts } from './door-costs/costs.ts';
-import { doorSection, doorTable, doorText, withDoorSection } from './door-costs/costs-text.ts';
+import {
+  type DoorCostsRun,
+  doorCostsFile,
+  doorSection,
+  doorTable,
+  doorText,
+  withDoorSection,
+} from './door-costs/costs-text.ts';
 import { requireCentrifugo } from './peers/centrifugo.ts';
 import { compare, framesPerSecond } from './peers/comparison.ts';
 import { costsTable, peersSection, peersText, withPeersSection } from './peers/peers-text.ts';
@@ -82,6 +89,7 @@ if (goals.length > 0) console.log(`\n${figuresText(goals)}`);
 if (others.length > 0) console.log(`\n${figuresText(others)}`);
 
 const day = new Date().toISOString().slice(0, 10);
+const costsPath = join(import.meta.dirname, '..', 'gateway', 'door', 'costs.json');
 const pagePath = join(import.meta.dirname, '..', 'docs', 'benchmarks.md');
 const peers = values.peers ? await measuredPeers() : undefined;
 const door = doorAlone ? await measuredDoor() : undefined;
@@ -90,7 +98,11 @@ if (!quick && (values.only === undefined || peersAlone || doorAlone)) {
   const run = { goals, others, machine: machineLines(), day, seconds: seconds(), loadBefore };
   const page = peersAlone || doorAlone ? written : reportText(run);
   const withPeers = withPeersSection(page, peers ?? peersSection(written));
-  writeFileSync(pagePath, withDoorSection(withPeers, door ?? doorSection(written)));
+  writeFileSync(
+    pagePath,
+    withDoorSection(withPeers, door === undefined ? doorSection(written) : doorText(door)),
+  );
+  if (door !== undefined) writeFileSync(costsPath, doorCostsFile(door));
 }
 
 async function measuredPeers(): Promise<string> {
@@ -101,10 +113,10 @@ async function measuredPeers(): Promise<string> {
   return peersText({ compared, connections, framesPerSecond, day, loadBefore });
 }
 
-async function measuredDoor(): Promise<string> {
+async function measuredDoor(): Promise<DoorCostsRun> {
   const clients = quick ? 300 : 2_000;
   const waiting = quick ? 500 : 1_500;
   const costs = await doorCosts({ clients, waiting, rounds: quick ? 1 : 4, progress });
   console.log(`\n${doorTable(costs)}`);
-  return doorText({ costs, clients, waiting, day, loadBefore });
+  return { costs, clients, waiting, day, loadBefore };
 }

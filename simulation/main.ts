@@ -11,7 +11,7 @@ import type { Figures } from './figures.ts';
 import { type Line, plotted } from './plot.ts';
 import { baselines, law, policies } from './policies.ts';
 import { carryOut, type Progress } from './pool.ts';
-import { casesTable, comparison, hasRegressed, judged, shortfalls } from './report.ts';
+import { casesTable, comparison, costsTable, hasRegressed, judged, shortfalls } from './report.ts';
 import { keyOf, type Run, runs } from './runs.ts';
 import { CLIENTS, fullSize, type Size, scenarios } from './scenarios.ts';
 
@@ -100,6 +100,10 @@ function write(): void {
     `${size.clients} clients, seed ${seed}; × are multiples of the optimum: all necessary work over all CPU\n`,
   );
   const tell = (title: string, text: string) => console.log(`${title}\n\n${text}\n`);
+  tell(
+    'What things cost, as measured on real gateways (gateway/door/costs.json)',
+    costsTable(size.refusalMicros),
+  );
   if (cases().length > 0) tell('The law', casesTable(cases(), figures));
   for (const [section, title] of [
     ['baselines', 'Elsewhere'],

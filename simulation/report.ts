@@ -2,6 +2,7 @@
  * Report: the table of what was simulated, each figure beside its goal.
  */
 
+import { type Costs, costs } from './costs.ts';
 import type { Figures } from './figures.ts';
 import { keyOf, type Run } from './runs.ts';
 import type { Goal, Scenario } from './scenario.ts';
@@ -28,6 +29,26 @@ export function judged(goal: Goal, figures: Figures): Judged {
     value !== undefined && (atMost === undefined ? rounded(value) >= limit : rounded(value) <= limit);
   const shown = `${atMost === undefined ? '≥' : '≤'} ${bound}`;
   return { figure, unit, value, goal: shown, met: within(bound), worse: !within(goal.held ?? bound) };
+}
+
+/** What each stage, and each way of not doing it, is counted with: µs of a core. */
+export function costsTable(refusalMicros: number): string {
+  const both = [costs('plain', 'es256', refusalMicros), costs('tls', 'es256', refusalMicros)];
+  const row = (title: string, ms: (of: Costs) => number) => [
+    title,
+    ...both.map((it) => (1_000 * ms(it)).toFixed(1)),
+  ];
+  return table(
+    ['µs of one core', 'plain', 'TLS'],
+    [
+      row('accept, handshake, upgrade', (it) => it.handshakeMs),
+      row('set-up with ES256', (it) => it.setUpMs),
+      row('set-up with a resume token (those in a call)', (it) => it.resumeMs),
+      row('503 in answer to the upgrade', (it) => it.refusalMs),
+      row('closed right after it was accepted', (it) => it.dropMs),
+      row('refused by the kernel', (it) => it.kernelMs),
+    ],
+  );
 }
 
 export function casesTable(runs: readonly Run[], figuresOf: ReadonlyMap<string, Figures>): string {

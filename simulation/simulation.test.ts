@@ -4,7 +4,7 @@ import { costs, wholeMs } from './costs.ts';
 import type { Figures } from './figures.ts';
 import { plotted } from './plot.ts';
 import { law, policies } from './policies.ts';
-import { casesTable, comparison, judged, shortfalls } from './report.ts';
+import { casesTable, comparison, costsTable, judged, shortfalls } from './report.ts';
 import { keyOf, type Run, runs, seedOf } from './runs.ts';
 import { fullSize, ratio, scenarios } from './scenarios.ts';
 import { carriedOut } from './simulate-worker.ts';
@@ -113,6 +113,9 @@ test('[SIM-6] every scenario has its row, every figure its verdict, and the tabl
   );
   assert.match(comparison(chosen, figures), /\| the law +\| [\d.]+ s; 1/);
   assert.deepEqual(shortfalls(chosen, figures), []);
+  const shown = (1_000 * costs('tls', 'es256', 2.5).setUpMs).toFixed(1);
+  assert.match(costsTable(2.5), new RegExp(`\\| set-up with ES256 +\\| [\\d.]+ +\\| ${shown} +\\|`));
+  assert.match(costsTable(2.5), /\| refused by the kernel +\| 2\.5 +\| 2\.5 +\|/);
   const never = judged({ title: 't', unit: '×', value: () => undefined, atMost: 1 }, figures.get('one/law')!);
   assert.equal(never.met, false);
   assert.equal(new Set(scenarios(tiny).map(({ name }) => name)).size, scenarios(tiny).length);

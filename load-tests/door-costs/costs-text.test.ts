@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { type DoorCosts, ways } from './costs.ts';
-import { doorSection, doorTable, doorText, withDoorSection } from './costs-text.ts';
+import { doorCostsFile, doorSection, doorTable, doorText, withDoorSection } from './costs-text.ts';
 
 const transport = (first: number) => ({
   micros: Object.fromEntries(
@@ -31,4 +33,19 @@ test('waiting sockets that were cut before their memory was read are not measure
     doorTable({ ...costs, tls: { ...costs.tls, waitingBytes: [] } }),
     /waits +\|[^|]+kB +\| not measured/,
   );
+});
+
+test('what gateways and the simulation count with are the medians of the page', () => {
+  const root = join(import.meta.dirname, '../..');
+  const page = doorSection(readFileSync(join(root, 'docs/benchmarks.md'), 'utf8'));
+  const file = JSON.parse(readFileSync(join(root, 'gateway/door/costs.json'), 'utf8'));
+  for (const way of ways) {
+    const row = page.split('\n').find((line) => line.startsWith(`| ${way} `))!;
+    const medians = [...row.matchAll(/ ([\d.]+) µs/g)].map(([, median]) => Number(median));
+    assert.deepEqual(medians, [file.plain[way], file.tls[way]], way);
+  }
+  const run = { costs, clients: 1, waiting: 1, day: '2026-01-31', loadBefore: 0 };
+  const written = JSON.parse(doorCostsFile(run));
+  assert.deepEqual(Object.keys(written), Object.keys(file));
+  assert.deepEqual(Object.keys(written.tls), Object.keys(file.tls));
 });

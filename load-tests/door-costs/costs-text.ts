@@ -53,6 +53,15 @@ export function doorTable({ plain, tls, refusedMicros }: DoorCosts): string {
   );
 }
 
+/** What gateways believe of themselves, and the simulation counts with: `gateway/door/costs.json`. */
+export function doorCostsFile({ costs: { plain, tls, refusedMicros }, day }: DoorCostsRun): string {
+  const median = (values: readonly number[]) => Math.round(10 * spreadOf(values).median) / 10;
+  const medians = ({ micros }: DoorCosts['plain']) =>
+    Object.fromEntries(ways.map((way) => [way, median(micros[way])]));
+  const refused = refusedMicros.length > 0 && { refusedBothEnds: median(refusedMicros) };
+  return `${JSON.stringify({ day, ...refused, plain: medians(plain), tls: medians(tls) }, undefined, 2)}\n`;
+}
+
 export function doorText({ costs, clients, waiting, day, loadBefore }: DoorCostsRun): string {
   return `${begin}
 ## Letting in, and refusing
