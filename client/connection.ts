@@ -157,10 +157,19 @@ export function createConnection(
     const { device } = settings;
     let welcomed = false;
     const bearings = () => ({ resume, cursors: events.cursors() });
+    const cameFor = sentTo;
     const hello = () => {
       // A flow that begins again goes on with the session it has.
       const credential = token === undefined || welcomed ? { resume } : { token };
-      return JSON.stringify({ type: 'hello', ...credential, device, flow, cursors: events.cursors() });
+      const sentOn = cameFor !== undefined && !welcomed && { sentOn: true };
+      return JSON.stringify({
+        type: 'hello',
+        ...credential,
+        ...sentOn,
+        device,
+        flow,
+        cursors: events.cursors(),
+      });
     };
     const url = addressFor(
       { service: settings.url, gateways, priorityUrl, sentTo, lost: flow === 'replace' ? here : undefined },

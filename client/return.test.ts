@@ -57,6 +57,7 @@ test('[SDK-31] sent on while it waits, it goes where it was sent, when it was to
   assert(next.atMs - toldMs >= 180 && next.atMs - toldMs <= 183);
   assert.deepEqual(more, []);
   assert.equal(service.flow.hello?.resume, session);
+  assert.equal(service.flow.hello?.sentOn, true);
   assert.equal(client.status.state, 'open');
 });
 

@@ -76,24 +76,28 @@ export function createDoorway(deps: DoorwayDeps) {
 
   // Who says hello.
 
-  /** The credential of a flow: it waits for its turn to be checked; once it is in, it is checked at once. */
-  function hello(record: FlowRecord, credential: Credential): void {
+  /**
+   * The credential of a flow: it waits for its turn to be checked; once it is in, it is checked at once.
+   *
+   * @param sentOn from another gateway, where it waited: here it stays.
+   */
+  function hello(record: FlowRecord, credential: Credential, sentOn: boolean): void {
     const opening = deps.opening();
     if (record.place !== 'silent')
       return opening.authenticate(credential, (who) => opening.authenticated(record, who));
     if (tooMany(record, 'perAddress', record.flow.opening.address)) return;
     if (credential.scheme === 'resume')
-      return opening.authenticate(credential, (who) => resumes(record, credential.token, who));
+      return opening.authenticate(credential, (who) => resumes(record, credential.token, sentOn, who));
     keeper.hello({
       record,
       name: otherClass(record, 'fresh'),
       needsCredit: true,
-      movable: !isPoll(record),
+      movable: !sentOn && !isPoll(record),
       setUp: () => opening.authenticate(credential, (who) => comes(record, who)),
     });
   }
 
-  function resumes(record: FlowRecord, token: string, who: Identity | FaultCode): void {
+  function resumes(record: FlowRecord, token: string, sentOn: boolean, who: Identity | FaultCode): void {
     if (record.ended) return;
     if (typeof who === 'string') return deps.opening().authenticated(record, who);
     const inCall = who.resumes?.inCallUntil !== undefined && claimsCall(record, token);
@@ -101,7 +105,7 @@ export function createDoorway(deps: DoorwayDeps) {
       record,
       name: inCall ? 'call' : otherClass(record, 'resume'),
       needsCredit: false,
-      movable: !isPoll(record),
+      movable: !sentOn && !isPoll(record),
       setUp: () => comes(record, who),
     });
   }

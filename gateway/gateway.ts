@@ -219,7 +219,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       case 'send':
         return flows.send(record, effect.data);
       case 'authenticate':
-        return doorway.hello(record, effect.credential);
+        return doorway.hello(record, effect.credential, effect.sentOn === true);
       case 'open':
         return opening.openSession(record, effect);
       case 'request':

@@ -211,8 +211,8 @@ export type DialectEvent =
 
 export type DialectEffect =
   | { readonly kind: 'send'; readonly data: string | Uint8Array }
-  /** Checks the credential; `authenticated` follows, or `closing` with the fault. */
-  | { readonly kind: 'authenticate'; readonly credential: Credential }
+  /** Checks the credential; `authenticated` follows, or `closing` with the fault. `sentOn`: another gateway sent it here while it waited. */
+  | { readonly kind: 'authenticate'; readonly credential: Credential; readonly sentOn?: boolean }
   /** Opens or resumes the session of the identity just authenticated; `waiting` and `opened` follow, or `closing`. */
   | {
       readonly kind: 'open';

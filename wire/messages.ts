@@ -54,6 +54,9 @@ export const Hello = Type.Object(
     device: Type.Optional(Name),
     flow: Type.Optional(Type.Union([Type.Literal('replace'), Type.Literal('add')])),
     cursors: Type.Optional(Type.Array(Cursor, { maxItems: CURSORS_MAX })),
+    sentOn: Type.Optional(
+      Type.Boolean({ description: 'It came where `retry` sent it: nobody is sent on twice.' }),
+    ),
   },
   {
     description:

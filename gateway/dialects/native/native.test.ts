@@ -36,6 +36,11 @@ describe('opening', () => {
   test('a resume token counts before the bearer token of the handshake, and this one where hello has none', () => {
     const resume = new Talk({ bearer: 'jwt' }).says({ type: 'hello', resume: 'sealed' });
     assert.deepEqual(resume[1], { kind: 'authenticate', credential: { scheme: 'resume', token: 'sealed' } });
+    const moved = new Talk().says({ type: 'hello', resume: 'sealed', sentOn: true });
+    assert.deepEqual(moved[1], {
+      ...{ kind: 'authenticate', credential: { scheme: 'resume', token: 'sealed' } },
+      sentOn: true,
+    });
     const bearer = new Talk({ bearer: 'jwt' }).says({ type: 'hello' });
     assert.deepEqual(bearer[1], { kind: 'authenticate', credential: { scheme: 'jwt', token: 'jwt' } });
   });

@@ -181,7 +181,7 @@ function greeted(bearer: string | undefined, hello: Extract<ClientMessage, { typ
     },
     [
       { kind: 'timer', name: 'hello', afterMs: undefined },
-      { kind: 'authenticate', credential },
+      { kind: 'authenticate', credential, ...(hello.sentOn === true && { sentOn: true }) },
     ],
   ];
 }
