@@ -20,7 +20,10 @@ export interface SubscriptionOptions {
 /** A process may open 20,000 files. */
 const SESSIONS_PER_PROCESS = 17_000;
 const AT_ONCE = 32;
-const SETTLING_MS = 2_000;
+/** A router that has just begun gathers what it follows in a few consumers. */
+const STEADY_LOOKS = 5;
+const LOOK_MS = 500;
+const LOOKS_MAX = 60;
 
 export function subscriptionFigures({
   few,
@@ -48,13 +51,16 @@ export function subscriptionFigures({
           }),
         ),
       );
-      await pause(SETTLING_MS);
-      progress(`${all} sessions, ${await subscriptionsOf(monitorPort)} subscriptions`);
+    };
+    const settled = async (sessions: number): Promise<number> => {
+      const count = await settledSubscriptions(monitorPort);
+      progress(`${sessions} sessions, ${count} subscriptions`);
+      return count;
     };
     await open(0, few);
-    const withFew = await subscriptionsOf(monitorPort);
+    const withFew = await settled(few);
     await open(few, many);
-    const withMany = await subscriptionsOf(monitorPort);
+    const withMany = await settled(many);
     return [
       {
         what: `subscriptions of the bus: with ${many} sessions more than with ${few}`,
@@ -66,6 +72,19 @@ export function subscriptionFigures({
       { what: `subscriptions of the bus with ${many} sessions`, spread: spreadOf([withMany]), unit: '' },
     ];
   });
+}
+
+/** Their number once it has stayed the same for a while. */
+async function settledSubscriptions(monitorPort: number): Promise<number> {
+  let count = await subscriptionsOf(monitorPort);
+  let steady = 0;
+  for (let look = 0; look < LOOKS_MAX && steady < STEADY_LOOKS; look++) {
+    await pause(LOOK_MS);
+    const now = await subscriptionsOf(monitorPort);
+    steady = now === count ? steady + 1 : 0;
+    count = now;
+  }
+  return count;
 }
 
 async function subscriptionsOf(monitorPort: number): Promise<number> {
