@@ -6,7 +6,7 @@
  */
 
 import type { Msg } from '@nats-io/transport-node';
-import type { Clock } from '#runtime/clock.ts';
+import type { Cancel, Clock } from '#runtime/clock.ts';
 import type { Arrivals } from '../arrivals.ts';
 import { BusUnavailable } from '../seams.ts';
 import type { Connection } from './connection.ts';
@@ -56,10 +56,19 @@ export function createRequests(
   const unwatch = connection.watch((connected) => {
     if (!connected) failAll('the connection is lost');
   });
-  const cancelSweep = clock.every(SWEEP_MS, () => {
+  /** Only while an answer is due: a timer wakes a process that has nothing to do. */
+  let cancelSweep: Cancel | undefined;
+
+  function sweep(): void {
     const nowMs = clock.monotonicMs();
     for (const [reply, { dueMs }] of pending) if (dueMs <= nowMs) fail(reply, 'no answer in time');
-  });
+    if (pending.size === 0) stopSweeping();
+  }
+
+  function stopSweeping(): void {
+    cancelSweep?.();
+    cancelSweep = undefined;
+  }
 
   function ask(
     subject: string,
@@ -69,6 +78,7 @@ export function createRequests(
     taking: Pick<Pending, 'received' | 'failed'>,
   ): void {
     const reply = `${inbox}.${++asked}`;
+    cancelSweep ??= clock.every(SWEEP_MS, sweep);
     pending.set(reply, { subject, dueMs: clock.monotonicMs() + timeoutMs, ...taking });
     if (!connection.publish(subject, data, reply, head)) fail(reply, 'not connected');
   }
@@ -102,7 +112,7 @@ export function createRequests(
         ask(subject, data, timeoutMs, undefined, { received: receivedNext, failed: reject });
       }),
     close() {
-      cancelSweep();
+      stopSweeping();
       unwatch();
       unsubscribe();
       failAll('closed');
