@@ -27,7 +27,9 @@ Written by \`npm run storm -- --write\`: gateways of a real fleet are killed, an
 Gateways are held down by a CPU quota of a control group, so that the drain is much longer than the patience of
 clients: there naive servers collapse. The clients run the SDK's own reconnect core over a TLS of their own, a full handshake each
 time. The **optimum** is all necessary work over all CPU allowed: those lost, times what one who came back took of the gateways
-in calm, earlier in the same run and held down as much, when the next client came as one was in. × are multiples of it. A run in
+in calm, earlier in the same run and held down as much, when 128 for each gateway were on their way at any moment, and the next
+came as one was in: so the gateways have something to do all the time, and nobody is refused or comes in vain. What a gateway does besides (frames of those in
+a call, beats, timers) is in that cost; the smaller the quota, the more of it that is. × are multiples of it. A run in
 which the swarm or the machine was the bound does not count and says so. The simulation has the same numbers: clients, gateways, cost
 and quota.
 `;
