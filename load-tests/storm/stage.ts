@@ -56,7 +56,7 @@ export interface Stage {
 }
 
 /** One frame of each client in a call per so long. */
-export const FRAME_EVERY_MS = 10_000;
+export const FRAME_EVERY_MS = 20_000;
 /** Number of the first client of another crowd. */
 const GUESTS = 1_000_000;
 /** A core so slow holds its idle sessions as a fast one would: the slower, the rarer they ask. */
