@@ -314,3 +314,12 @@ function judge(sendEveryMs: number, plan: readonly Trouble[]): void {
 test('[P1][P2] whatever freezes, holds, is full or moves on: each frame once, in the order sent, and acknowledged ones exist', () => {
   fc.assert(fc.property(fc.integer({ min: 90, max: 900 }), troubles, judge));
 });
+
+test('[P1] a send that lay unread at a gateway and is repeated at another one: what is acknowledged exists', () => {
+  judge(90, [
+    { kind: 'freeze', afterMs: 0, ms: 2_050, gateway: 0 },
+    { kind: 'freeze', afterMs: 2_299, ms: 5_756, gateway: 0 },
+    { kind: 'log-frozen', afterMs: 6_009, ms: 19_693, gateway: 0 },
+    { kind: 'vanish', afterMs: 0, ms: 500, gateway: 0 },
+  ]);
+});

@@ -19,6 +19,7 @@ import {
   emptySendQueue,
   givenBack,
   givenUp,
+  isInQueue,
   isOver,
   offered,
   type PendingSend,
@@ -30,6 +31,8 @@ import {
 
 /** The clocks of a node and of the log may differ by this much after estimation. */
 const LOG_CLOCK_ERROR_MS = 250;
+/** What lay unread for less is taken at its word: repeats are recognized for longer than they may come. */
+const UNREAD_MS_MAX = 1_000;
 
 export type SendRequest = Extract<SessionRequest, { op: 'send' }>;
 
@@ -46,12 +49,14 @@ export function sendRequested(
   if (session.sendsMoved) return sendRefusedForNow(session, frame, 'MOVED', undefined, at, policy);
   if (frame.volatile) return published(session, frame, traceparent, at, policy);
   const queue = queueOf(session, frame.to.channel);
-  const repeatMs = repeatMsOf(frame, unreadMsMax(session, queue, frame.id, at), policy);
-  if (repeatMs <= 0) {
+  const repeatMs = repeatMsOf(frame, policy);
+  const unreadMs = unreadMsMax(session, queue, frame.id, at);
+  if (repeatMs <= unreadMs) {
     givenUp(queue, frame.id);
     return refusal(frame.id, 'SEND_EXPIRED');
   }
-  if (!at.busUp) return sendRefusedForNow(session, frame, 'UNDECIDED', policy.retryAfterMs, at, policy);
+  if (!at.busUp || unreadMs > UNREAD_MS_MAX)
+    return sendRefusedForNow(session, frame, 'UNDECIDED', policy.retryAfterMs, at, policy);
   const send = pendingSend(session, frame, traceparent, repeatMs, at, policy);
   const verdict = offered(queue, send, at.logMs);
   if (verdict.kind === 'refused')
@@ -60,9 +65,14 @@ export function sendRequested(
   return verdict.kind === 'append' ? [appendEffect(frame.to.channel, send)] : [];
 }
 
-/** A send was not written before its flow was welcomed, nor a repeat before it was refused. */
+/**
+ * For how long a send may have lain unread, so that it is older than the client said. Given a time too long it could be
+ * stored after repeats stop being recognized; given one too short, its repeat would be found stored, and acknowledged,
+ * where what was stored came too late to exist. So the client is asked to send it again, with its age. A send was not
+ * written before its flow was welcomed, nor a repeat before it was refused; one that is under way will be answered.
+ */
 function unreadMsMax(session: Session, queue: SendQueue, id: string, at: Moment): number {
-  if (at.unreadMs === 0) return 0;
+  if (at.unreadMs === 0 || isInQueue(queue, id)) return 0;
   const sinceRefusedMs = at.logMs - (refusedAtMs(queue, id) ?? 0);
   return Math.min(at.unreadMs, at.monotonicMs - session.welcomedMs, sinceRefusedMs);
 }
@@ -92,19 +102,15 @@ export function sendRefusedForNow(
   policy: SessionPolicy,
 ): SessionEffect[] {
   if (!frame.volatile) {
-    const endMs = Math.ceil(at.logMs + repeatMsOf(frame, 0, policy));
+    const endMs = Math.ceil(at.logMs + repeatMsOf(frame, policy));
     refusedBefore(queueOf(session, frame.to.channel), frame.id, fault, endMs, at.logMs);
   }
   return refusal(frame.id, fault, retryAfterMs);
 }
 
-/**
- * For how long the frame may still be sent again.
- *
- * @param unreadMs what lay unread here for so long is that much older than the client says.
- */
-function repeatMsOf({ ttlMs, ageMs }: OutboundFrame, unreadMs: number, policy: SessionPolicy): number {
-  return Math.min(policy.repeatMsMax - unreadMs, ttlMs ?? policy.ttlMsDefault) - ageMs;
+/** For how long the frame may still be sent again. */
+function repeatMsOf({ ttlMs, ageMs }: OutboundFrame, policy: SessionPolicy): number {
+  return Math.min(policy.repeatMsMax, ttlMs ?? policy.ttlMsDefault) - ageMs;
 }
 
 function published(
@@ -133,10 +139,9 @@ function pendingSend(
   policy: SessionPolicy,
 ): PendingSend {
   const ttlMs = (frame.ttlMs ?? policy.ttlMsDefault) - frame.ageMs;
-  const notAfter = Math.ceil(at.logMs + repeatMs);
-  const data = encodeEnvelope(header(session, frame, traceparent, ttlMs, notAfter, at, policy), frame.body);
-  const endMs = Math.ceil(at.logMs + repeatMsOf(frame, 0, policy));
-  return { id: frame.id, messageId: messageId(session, frame), data, ttlMs, notAfter, endMs };
+  const endMs = Math.ceil(at.logMs + repeatMs);
+  const data = encodeEnvelope(header(session, frame, traceparent, ttlMs, endMs, at, policy), frame.body);
+  return { id: frame.id, messageId: messageId(session, frame), data, ttlMs, notAfter: endMs };
 }
 
 function header(

@@ -18,10 +18,8 @@ export interface PendingSend {
   readonly messageId: string;
   readonly data: Uint8Array;
   readonly ttlMs: number;
-  /** Not to be appended, and not to be believed stored, after this moment. */
+  /** Until then the client may send it again; not to be appended, and not to be believed stored, after it. */
   readonly notAfter: number;
-  /** Until then the client may send it again: never before `notAfter`, and later where its age is not known. */
-  readonly endMs: number;
 }
 
 interface OwedSend {
@@ -67,7 +65,7 @@ export function offered(queue: SendQueue, send: PendingSend, nowMs: number): Off
   }
   const owed = firstOwed(queue, nowMs);
   if (owed !== undefined && owed.id !== send.id) {
-    refusedBefore(queue, send.id, owed.fault, send.endMs, nowMs);
+    refusedBefore(queue, send.id, owed.fault, send.notAfter, nowMs);
     return { kind: 'refused', fault: owed.fault };
   }
   if (owed !== undefined) queue.owed.shift();
@@ -77,6 +75,10 @@ export function offered(queue: SendQueue, send: PendingSend, nowMs: number): Off
   }
   queue.underWay = send;
   return { kind: 'append' };
+}
+
+export function isInQueue(queue: SendQueue, id: string): boolean {
+  return inQueue(queue, id) !== undefined;
 }
 
 function inQueue({ underWay, waiting }: SendQueue, id: string): PendingSend | undefined {
@@ -98,7 +100,7 @@ export function settled(queue: SendQueue): PendingSend | undefined {
 /** The append under way, and all behind it, are given back to the client to be sent again; they are owed. */
 export function givenBack(queue: SendQueue, fault: FaultCode, nowMs: number): PendingSend[] {
   const back = queue.underWay === undefined ? queue.waiting : [queue.underWay, ...queue.waiting];
-  queue.owed.unshift(...back.map(({ id, endMs }) => ({ id, fault, endMs, refusedMs: nowMs })));
+  queue.owed.unshift(...back.map(({ id, notAfter }) => ({ id, fault, endMs: notAfter, refusedMs: nowMs })));
   queue.underWay = undefined;
   queue.waiting = [];
   return back;
