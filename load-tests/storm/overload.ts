@@ -5,7 +5,7 @@
  */
 
 import type { SwarmTally } from '../swarm/swarm.ts';
-import { pause } from './acts.ts';
+import { calm as inCalm, pause } from './acts.ts';
 import { prepared } from './drains.ts';
 import type { Judged } from './goals.ts';
 import type { Options } from './options.ts';
@@ -20,6 +20,8 @@ const WINDOW_MS = 10_000;
 const WINDOWS_BEFORE = 2;
 const GOODPUT_MIN = 0.95;
 const LATENCY_MAX = 2;
+/** Who loses a connection to find out what can be set up when all who came are in. */
+const CALM_CLIENTS = 2_000;
 
 export interface OverloadOutcome {
   readonly text: string;
@@ -30,7 +32,8 @@ export async function overloaded(options: Options, stageOptions: StageOptions): 
   const stage = await startStage({ ...stageOptions, pairs: Math.max(20, stageOptions.pairs) });
   try {
     const { calm } = await prepared(stage, options, undefined);
-    const capacity = (1e6 * stage.allowed()) / calm.costMicros;
+    const capacityAt = (costMicros: number) => (1e6 * stage.allowed()) / costMicros;
+    const capacity = capacityAt(calm.costMicros);
     await stage.swarm.ledger();
     await pause(CALM_MS);
     const before = quantilesOf((await stage.swarm.ledger()).tookMs);
@@ -53,8 +56,10 @@ export async function overloaded(options: Options, stageOptions: StageOptions): 
     await pause(CALM_MS);
     const after = quantilesOf((await stage.swarm.ledger()).tookMs);
     const { gaveUp, visitors } = guests.tally();
+    const { costMicros } = await inCalm(stage, Math.min(CALM_CLIENTS, options.sessions));
     return told({
       capacity,
+      capacityAfter: capacityAt(costMicros),
       windows,
       before,
       during,
@@ -111,6 +116,8 @@ function quantilesOf(tookMs: readonly number[]): Quantiles {
 
 interface Seen {
   readonly capacity: number;
+  /** With all who came. */
+  readonly capacityAfter: number;
   readonly windows: readonly Window[];
   readonly before: Quantiles;
   readonly during: Quantiles;
@@ -123,21 +130,23 @@ interface Seen {
 }
 
 function told(seen: Seen): OverloadOutcome {
-  const { capacity, windows, before, during, after, calmAfterMs, gaveUp, visitors, drainMs, minutes } = seen;
+  const { capacity, capacityAfter, windows, before, during, after } = seen;
+  const { calmAfterMs, gaveUp, visitors, drainMs, minutes } = seen;
   const rates = windows.map(({ perSecond }) => perSecond);
   const mean = rates.reduce((sum, rate) => sum + rate, 0) / Math.max(1, rates.length);
   const least = Math.min(...rates);
-  const share = mean / capacity;
+  const between = (capacity + capacityAfter) / 2;
+  const share = mean / between;
   const latency = during.medianMs / before.medianMs;
   const calmMs = GIVE_UP_MS + drainMs;
   const both = ({ medianMs, p99Ms }: Quantiles) => `${medianMs.toFixed(0)} / ${p99Ms.toFixed(0)} ms`;
   const text = [
-    `For ${minutes} minutes ${(TIMES * capacity).toFixed(0)} clients a second come, ${TIMES} times the ${capacity.toFixed(0)} that the gateways could set up if they did nothing else; each stays once it is in, and gives up for good after ${GIVE_UP_MS / 1_000} s. ${visitors} came, ${gaveUp} gave up.`,
+    `For ${minutes} minutes ${(TIMES * capacity).toFixed(0)} clients a second come, ${TIMES} times what the gateways can set up in calm; each stays once it is in, and gives up for good after ${GIVE_UP_MS / 1_000} s. ${visitors} came, ${gaveUp} gave up.`,
     '',
     '| | |',
     '| --- | --- |',
-    `| set up per second, mean of the windows of 10 s | ${mean.toFixed(0)} (${(100 * share).toFixed(0)} % of capacity) |`,
-    `| the least of these windows | ${least.toFixed(0)} (${((100 * least) / capacity).toFixed(0)} %) |`,
+    `| set up per second, mean of the windows of 10 s | ${mean.toFixed(0)} (${(100 * share).toFixed(0)} % of capacity: ${between.toFixed(0)}, as it was ${capacity.toFixed(0)} before and ${capacityAfter.toFixed(0)} with all who came) |`,
+    `| the least of these windows | ${least.toFixed(0)} (${((100 * least) / between).toFixed(0)} %) |`,
     `| frames of those who are in, median / 99 %: before | ${both(before)} |`,
     `| during | ${both(during)} |`,
     `| after | ${both(after)} |`,
