@@ -1,6 +1,7 @@
 /**
  * Test runner: `node:test` over every `*.test.ts`, two files at a time, then one by one what needs the
- * machine to itself (`test/e2e`, `test/chaos`, `test/abuse`), with one summary at the end.
+ * machine to itself (`test/e2e`, `test/abuse`), then three at a time what mostly waits (`test/chaos`), with one summary
+ * at the end.
  *
  * `node tools/test.ts [--units] [PREFIX…]`: all, the units beside the code alone, or the files whose
  * path begins so. What builds large programs of others (`test/cluster`, `test/load`) runs only when named. It fetches nats-server first, and Prometheus and a Chromium are there before what needs them begins.
@@ -32,9 +33,11 @@ const { values, positionals } = parseArgs({
 
 const files = testFiles();
 const alone = files.filter(needsTheMachine);
+const isChaos = (file: string) => file.startsWith('test/chaos/');
 const stages: readonly Stage[] = [
   { files: files.filter((file) => !needsTheMachine(file)), concurrency: 2, fileMsMax: 300_000 },
-  { files: alone, concurrency: 1, fileMsMax: 900_000 },
+  { files: alone.filter((file) => !isChaos(file)), concurrency: 1, fileMsMax: 900_000 },
+  { files: alone.filter(isChaos), concurrency: 3, fileMsMax: 900_000 },
 ];
 
 try {

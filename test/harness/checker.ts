@@ -203,7 +203,8 @@ function lost(history: History, received: ReadonlyMap<string, readonly Receipt[]
       if (position <= owed.after || position > owed.until) continue;
       if (!isAddressed(frame, owed) || has.has(keyOf(channel, frame))) continue;
       const when = `at ${position} after ${Math.round(frame.acknowledgedMs)} ms`;
-      const text = `${frame.id}, number ${frame.number} of ${frame.session}, acknowledged ${when}; ${around(own, position)}`;
+      const what = `${frame.id}, number ${frame.number} of ${frame.session}, acknowledged ${when}`;
+      const text = `${what}; ${around(own, position)}; ${frame.story.join(', ')}`;
       found.push({ rule: 'lost', session, channel, text });
     }
   }
