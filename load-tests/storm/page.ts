@@ -45,14 +45,19 @@ export function writePage(outcome: Outcome, args: readonly string[]): void {
   }
 }
 
-function withSection(page: string, { scenario, text }: Outcome, args: readonly string[]): string {
-  const [begin, end] = [`<!-- ${scenario} -->`, `<!-- end of ${scenario} -->`];
+function withSection(page: string, { scenario, text, played }: Outcome, args: readonly string[]): string {
+  // One loss by itself stands beside the section of several.
+  const losses = scenario === 'drain' ? played.flatMap(({ results }) => results) : [];
+  const only = losses.length === 1 ? losses[0]!.drain.loss : undefined;
+  const name = only === undefined ? scenario : `${scenario}-${only.name}`;
+  const heading = only === undefined ? titles[scenario] : `By itself: ${only.title}`;
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
   const day = new Date().toISOString().slice(0, 10);
   // Where its JSON went is nobody else's concern.
   const shown = args.filter((arg, i) => arg !== '--json' && args[i - 1] !== '--json');
   const command = ['npm run storm --', ...shown].join(' ');
   const machine = machineLines().join('; ');
-  const section = `${begin}\n## ${titles[scenario]}\n\n\`${command}\`, ${day}; ${machine}.\n\n${text}\n${end}\n`;
+  const section = `${begin}\n## ${heading}\n\n\`${command}\`, ${day}; ${machine}.\n\n${text}\n${end}\n`;
   const from = page.indexOf(begin);
   if (from < 0) return `${page.trimEnd()}\n\n${section}`;
   const to = page.indexOf(end) + end.length + 1;
