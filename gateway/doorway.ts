@@ -9,6 +9,7 @@ import type { Clock } from '#runtime/clock.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Loop } from '#runtime/loop.ts';
 import type { Random } from '#runtime/random.ts';
+import { tally } from '#runtime/tally.ts';
 import type { DoorNews } from '#wire/admission.ts';
 import type { FaultCode } from '#wire/faults.ts';
 import type { GatewayConfig } from './config.ts';
@@ -52,6 +53,7 @@ export function createDoorway(deps: DoorwayDeps) {
   let limitsRevision = 0;
   /** Who came with a token that had brought somebody in already: each of them puts out the one before. */
   const copies = new Set<FlowRecord>();
+  const openings = tally(metrics.doorOpened);
   let drain = noDrain(clock.monotonicMs());
   /** The flow that is just being sent away. */
   let sent: FlowRecord | undefined;
@@ -219,6 +221,11 @@ export function createDoorway(deps: DoorwayDeps) {
     metrics.drainAllowed.set(drain.allowed);
   }
 
+  function opened(record: FlowRecord): void {
+    openings.inc();
+    keeper.opened(record);
+  }
+
   function stands(record: FlowRecord): void {
     keeper.stands(record, !copies.delete(record));
     if (record.callSeal !== undefined) used(callTokens, record.callSeal);
@@ -230,7 +237,7 @@ export function createDoorway(deps: DoorwayDeps) {
     if (record.callSeal !== undefined) returned(callTokens, record.callSeal, record.flow.number);
   }
 
-  const { knocked, opened, busy, stop } = keeper;
+  const { knocked, busy, stop } = keeper;
   return { knocked, opened, stands, ended, busy, stop, fault, hello, heard, report, second };
 }
 

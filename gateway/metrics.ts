@@ -50,6 +50,11 @@ export function createGatewayMetrics(register: Registry) {
       help: 'Connections accepted at the clients’ ports.',
       registers,
     }),
+    doorOpened: new Counter({
+      name: 'gateway_door_opened_total',
+      help: 'Flows opened: connections that came through handshake and upgrade, polls that began.',
+      registers,
+    }),
     dropped: new Counter({
       name: 'gateway_door_dropped_total',
       help: 'Connections closed right after they were accepted, as they came faster than listening could stop.',

@@ -64,10 +64,11 @@ const crowd: readonly Panel[] = [
     draws: 'lines',
     title: 'Arrivals and admissions',
     description:
-      'Connections accepted, set-ups begun, and connections closed right after they were accepted, per second. While arrivals lie above, the queue grows.',
+      'Connections accepted, opened, set-ups begun, and connections closed right after they were accepted, per second. While arrivals lie above, the queue grows.',
     unit: 'cps',
     queries: [
       query(sum(rate('gateway_door_arrivals_total')), 'arrivals'),
+      query(sum(rate('gateway_door_opened_total')), 'opened'),
       query(sum(rate('gateway_door_admitted_total')), 'admitted'),
       query(
         sum(rate('gateway_door_dropped_total')),
