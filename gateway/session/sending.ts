@@ -23,8 +23,8 @@ import {
   isOver,
   offered,
   type PendingSend,
-  refusedAtMs,
   refusedBefore,
+  refusedOf,
   type SendQueue,
   settled,
 } from './sends.ts';
@@ -33,6 +33,7 @@ import {
 const LOG_CLOCK_ERROR_MS = 250;
 /** What lay unread for less is taken at its word: repeats are recognized for longer than they may come. */
 const UNREAD_MS_MAX = 1_000;
+const ASKED_ANEW_MAX = 4;
 
 export type SendRequest = Extract<SessionRequest, { op: 'send' }>;
 
@@ -55,9 +56,10 @@ export function sendRequested(
     givenUp(queue, frame.id);
     return refusal(frame.id, 'SEND_EXPIRED');
   }
-  if (!at.busUp || unreadMs > UNREAD_MS_MAX)
+  if (!at.busUp || isAskedAnew(queue, frame.id, unreadMs))
     return sendRefusedForNow(session, frame, 'UNDECIDED', policy.retryAfterMs, at, policy);
-  const send = pendingSend(session, frame, traceparent, repeatMs, at, policy);
+  const lessMs = unreadMs > UNREAD_MS_MAX ? unreadMs : 0;
+  const send = pendingSend(session, frame, traceparent, repeatMs - lessMs, at, policy);
   const verdict = offered(queue, send, at.logMs);
   if (verdict.kind === 'refused')
     return refusal(frame.id, verdict.fault, retryAfterOf(verdict.fault, policy));
@@ -73,8 +75,13 @@ export function sendRequested(
  */
 function unreadMsMax(session: Session, queue: SendQueue, id: string, at: Moment): number {
   if (at.unreadMs === 0 || isInQueue(queue, id)) return 0;
-  const sinceRefusedMs = at.logMs - (refusedAtMs(queue, id) ?? 0);
+  const sinceRefusedMs = at.logMs - (refusedOf(queue, id)?.refusedMs ?? 0);
   return Math.min(at.unreadMs, at.monotonicMs - session.welcomedMs, sinceRefusedMs);
+}
+
+/** A gateway that stands still again and again asks a few times, and then gives the send less time. */
+function isAskedAnew(queue: SendQueue, id: string, unreadMs: number): boolean {
+  return unreadMs > UNREAD_MS_MAX && (refusedOf(queue, id)?.times ?? 0) < ASKED_ANEW_MAX;
 }
 
 function retryAfterOf(fault: FaultCode, policy: SessionPolicy): number | undefined {
@@ -139,9 +146,10 @@ function pendingSend(
   policy: SessionPolicy,
 ): PendingSend {
   const ttlMs = (frame.ttlMs ?? policy.ttlMsDefault) - frame.ageMs;
-  const endMs = Math.ceil(at.logMs + repeatMs);
-  const data = encodeEnvelope(header(session, frame, traceparent, ttlMs, endMs, at, policy), frame.body);
-  return { id: frame.id, messageId: messageId(session, frame), data, ttlMs, notAfter: endMs };
+  const notAfter = Math.ceil(at.logMs + repeatMs);
+  const data = encodeEnvelope(header(session, frame, traceparent, ttlMs, notAfter, at, policy), frame.body);
+  const endMs = Math.ceil(at.logMs + repeatMsOf(frame, policy));
+  return { id: frame.id, messageId: messageId(session, frame), data, ttlMs, notAfter, endMs };
 }
 
 function header(

@@ -22,6 +22,7 @@ function send(id: number): PendingSend {
     data: new Uint8Array(),
     ttlMs: 60_000,
     notAfter: 60_000,
+    endMs: 60_000,
   };
 }
 

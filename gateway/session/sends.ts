@@ -18,8 +18,10 @@ export interface PendingSend {
   readonly messageId: string;
   readonly data: Uint8Array;
   readonly ttlMs: number;
-  /** Until then the client may send it again; not to be appended, and not to be believed stored, after it. */
+  /** Not to be appended, and not to be believed stored, after this moment. */
   readonly notAfter: number;
+  /** Until then the client may send it again: never before `notAfter`, and later where its age is not known. */
+  readonly endMs: number;
 }
 
 interface OwedSend {
@@ -29,6 +31,8 @@ interface OwedSend {
   readonly endMs: number;
   /** When it was refused last: a repeat was written after that. */
   refusedMs: number;
+  /** How often it was refused. */
+  times: number;
 }
 
 /** Ids a channel remembers as owed; a client that runs further ahead loses the order, not the frames. */
@@ -65,7 +69,7 @@ export function offered(queue: SendQueue, send: PendingSend, nowMs: number): Off
   }
   const owed = firstOwed(queue, nowMs);
   if (owed !== undefined && owed.id !== send.id) {
-    refusedBefore(queue, send.id, owed.fault, send.notAfter, nowMs);
+    refusedBefore(queue, send.id, owed.fault, send.endMs, nowMs);
     return { kind: 'refused', fault: owed.fault };
   }
   if (owed !== undefined) queue.owed.shift();
@@ -100,7 +104,7 @@ export function settled(queue: SendQueue): PendingSend | undefined {
 /** The append under way, and all behind it, are given back to the client to be sent again; they are owed. */
 export function givenBack(queue: SendQueue, fault: FaultCode, nowMs: number): PendingSend[] {
   const back = queue.underWay === undefined ? queue.waiting : [queue.underWay, ...queue.waiting];
-  queue.owed.unshift(...back.map(({ id, notAfter }) => ({ id, fault, endMs: notAfter, refusedMs: nowMs })));
+  queue.owed.unshift(...back.map(({ id, endMs }) => ({ id, fault, endMs, refusedMs: nowMs, times: 1 })));
   queue.underWay = undefined;
   queue.waiting = [];
   return back;
@@ -118,14 +122,19 @@ export function refusedBefore(
   nowMs: number,
 ): void {
   const known = queue.owed.find((owed) => owed.id === id);
-  if (known !== undefined) known.refusedMs = nowMs;
-  else if (queue.owed.length < OWED_MAX && inQueue(queue, id) === undefined)
-    queue.owed.push({ id, fault, endMs, refusedMs: nowMs });
+  if (known !== undefined) {
+    known.refusedMs = nowMs;
+    known.times += 1;
+  } else if (queue.owed.length < OWED_MAX && inQueue(queue, id) === undefined)
+    queue.owed.push({ id, fault, endMs, refusedMs: nowMs, times: 1 });
 }
 
-/** When this id was refused last, if it is owed. */
-export function refusedAtMs({ owed }: SendQueue, id: string): number | undefined {
-  return owed.find((one) => one.id === id)?.refusedMs;
+/** When this id was refused last, and how often, if it is owed. */
+export function refusedOf(
+  { owed }: SendQueue,
+  id: string,
+): Pick<OwedSend, 'refusedMs' | 'times'> | undefined {
+  return owed.find((one) => one.id === id);
 }
 
 /** The client will not send it again. What may still be stored is waited for all the same. */

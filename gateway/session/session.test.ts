@@ -190,6 +190,23 @@ test('[SESSION-6] what may have lain unread is sent again with its age, and then
   assert.equal(envelope.header.notAfter, 25_400 + 28_000 - 27_500);
 });
 
+test('[SESSION-6] a gateway that stands still again and again asks for the age a few times, and then takes the send with less time', () => {
+  const session = opened();
+  for (let n = 1; n <= 4; n++) {
+    const still = send(
+      session,
+      frame('1', { ageMs: (n - 1) * 2_000 }),
+      at(20_000 + n * 2_000, true, n * 2_000),
+    );
+    assert.equal(faultOf(still), 'UNDECIDED');
+  }
+  const [taken] = send(session, frame('1', { ageMs: 8_000 }), at(30_000, true, 10_000));
+  assert(taken?.kind === 'append');
+  const envelope = decodeEnvelope(taken.data);
+  assert(typeof envelope !== 'string');
+  assert.equal(envelope.header.notAfter, 30_000 + 28_000 - 8_000 - 2_000);
+});
+
 test('[SESSION-6] who gives a refused frame up says so by its age', () => {
   const session = opened();
   const rules = { ...policy, rate: { perSecond: 10, burst: 1 } };
