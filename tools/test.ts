@@ -1,6 +1,6 @@
 /**
  * Test runner: `node:test` over every `*.test.ts`, two files at a time, then one by one what needs the
- * machine to itself (`test/e2e`, `test/abuse`), then three at a time what mostly waits (`test/chaos`), with one summary
+ * machine to itself (`test/e2e`, `test/abuse`), then two at a time what mostly waits (`test/chaos`), with one summary
  * at the end.
  *
  * `node tools/test.ts [--units] [PREFIX…]`: all, the units beside the code alone, or the files whose
@@ -37,7 +37,7 @@ const isChaos = (file: string) => file.startsWith('test/chaos/');
 const stages: readonly Stage[] = [
   { files: files.filter((file) => !needsTheMachine(file)), concurrency: 2, fileMsMax: 300_000 },
   { files: alone.filter((file) => !isChaos(file)), concurrency: 1, fileMsMax: 900_000 },
-  { files: alone.filter(isChaos), concurrency: 3, fileMsMax: 900_000 },
+  { files: alone.filter(isChaos), concurrency: 2, fileMsMax: 900_000 },
 ];
 
 try {
