@@ -346,13 +346,31 @@ describe('the doorkeeper', () => {
     assert.equal(keeper.state().waiting.resume, 7);
   });
 
-  test('[DOOR-61] an address of which nobody becomes a session is shunned while others wait, and only then', async () => {
+  test('[DOOR-64] an address of which nobody becomes a session is shunned while others wait, and only then', async () => {
     const { keeper, open, knocks, hand, metrics } = doorkeeper();
     for (let i = 0; i < 20; i++) keeper.ended(open(), false);
     hand.turn();
     assert.equal(knocks(1), 1);
     assert.equal(knocks(80), 3);
     assert.equal(await counted(metrics.shunned), 77);
+  });
+
+  test('[DOOR-63] who waited for its turn and left is not held against its address, who left at once is', () => {
+    for (const [waitedMs, taken] of [
+      [2_000, 81],
+      [100, 4],
+    ] as const) {
+      const { keeper, open, hello, knocks, hand, served } = doorkeeper();
+      const fresh = { credits: 0, perSecond: 0 };
+      keeper.credited({ v: 1, router: 'r', term: 1, window: 1, credits: { gateways: 1, fresh } });
+      const crowd = Array.from({ length: 20 }, () => open());
+      for (const record of crowd) hello(record, 'fresh', true);
+      hand.rest(waitedMs);
+      for (const record of crowd) keeper.ended(record, false);
+      hand.turn();
+      assert.deepEqual(served, []);
+      assert.equal(knocks(81), taken);
+    }
   });
 
   test('[DOOR-62] whom the service sends away is not held against its address', () => {

@@ -229,7 +229,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
   /** @param sent away by the service, which was no waste of its client's. */
   function ended(record: FlowRecord, sent: boolean): void {
     const { number } = record.flow;
-    if (record.place !== 'in' && !sent) vetting.led(record, false);
+    if (record.place !== 'in' && !sent) vetting.gone(record);
     if (record.place === 'silent' || record.place === 'waiting') {
       silent.delete(number);
       waiting.delete(number);

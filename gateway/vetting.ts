@@ -11,6 +11,8 @@ import type { FlowRecord } from './flow-record.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Knock } from './seams.ts';
 
+/** Who waited so long for its turn and leaves did no worse than the service: it was not served. */
+const PATIENT_MS = 2_000;
 /** How much one hello by the listener for calls says of all of them. */
 const INCREMENT = 0.02;
 
@@ -29,6 +31,11 @@ export function createVetting(door: Door, clock: Clock, metrics: Pick<GatewayMet
     /** What a handshake led to. */
     led(record: FlowRecord, toSession: boolean): void {
       handshakeLed(suspects, record.flow.opening.address, toSession, clock.monotonicMs());
+    },
+    /** It went before it was in, by its own doing. */
+    gone(record: FlowRecord): void {
+      const waitedMs = clock.monotonicMs() - record.openedAtMs;
+      if (record.place !== 'waiting' || waitedMs < PATIENT_MS) this.led(record, false);
     },
     /** Where most of those who come to the listener for calls are in none, it is one like the other. */
     judgeCallers(name: WaitingClass): void {

@@ -2,7 +2,7 @@
  * Suspects: addresses of which nearly all handshakes lead to no session.
  *
  * A handshake is most of what a client costs, and the door cannot tell before it who forges, says nothing, or leaves
- * before its turn. It can tell afterwards. So of each address it is remembered how many came through their handshake for
+ * as soon as it came. It can tell afterwards. So of each address it is remembered how many came through their handshake for
  * nothing and how many became sessions, both falling by half in 20 s. While others wait, connections of an address that
  * wastes three quarters are closed as they are accepted, at a tenth of the price, but for one a second, which may clear it.
  * Many clients behind one address are no suspects while a quarter of them gets in.
