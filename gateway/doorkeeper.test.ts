@@ -166,6 +166,14 @@ describe('the doorkeeper', () => {
     assert.equal(listening.main, true);
   });
 
+  test('[DOOR-66] who comes in vain ends the accept pass: the gateway stops listening before it is told of the next', async () => {
+    const { listening, knocks, hand, metrics } = doorkeeper('law', { openMax: 40_000 });
+    knocks(40_000);
+    assert.deepEqual(listening, { main: false, call: true });
+    assert.equal(hand.turnsDue(), 1, 'no turn was needed');
+    assert((await counted(metrics.dropped)) > 1);
+  });
+
   test('[DOOR-52] who came first goes on first, a few in a turn, those of the listener for calls before all; who is gone is passed over', () => {
     const { knocks, hand, held, wentOn } = doorkeeper();
     knocks(10);

@@ -139,6 +139,8 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     }
     if (!knocked(door, listener)) {
       metrics.dropped.inc();
+      // Within the accept pass, which that ends: it goes on for as long as somebody comes.
+      shutters.follow();
       return false;
     }
     held.hold(knock, () => handshaken(door, listener, false));

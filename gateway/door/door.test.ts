@@ -84,6 +84,17 @@ test('[DOOR-7] it listens while a new connection would be through within 0.45 of
   assert.equal(door.listening.main, true);
 });
 
+test('[DOOR-65] the first one who is closed at once is the last one who is accepted, until fewer wait', () => {
+  const door = createDoor({ ...policy, openMax: 40_000 }, 0);
+  const most = Math.floor(9_000 / (policy.handshakeMs + policy.setUpMs));
+  assert.equal(knock(door, most), most);
+  assert.deepEqual(door.listening, { call: true, main: true });
+  assert.equal(knock(door, 2), 1);
+  assert.deepEqual(door.listening, { call: true, main: false });
+  decideListening(door, 0);
+  assert.equal(door.listening.main, false);
+});
+
 test('[DOOR-8] it stops as well when the accept queue nears its bound', () => {
   const door = createDoor(policy, 0);
   decideListening(door, 3_000);

@@ -93,13 +93,17 @@ export function createDoor(policy: DoorPolicy, nowMs: number): Door {
 }
 
 /**
- * A connection was accepted; false: close it at once, since it would not be served within its patience. That is
- * so for those only who came all together, before the loop could stop listening.
+ * A connection was accepted; false: close it at once, since it would not be served within its patience, and listen no
+ * more: that is so for those only who came all together, and each of them that is accepted costs more than all that a
+ * closed port refuses.
  */
 export function knocked(door: Door, listener: Listener): boolean {
   const { handshakes, policy } = door;
   const before = listener === 'call' ? handshakes.call : handshakes.call + handshakes.main;
-  if (handshakeWaitMs(door, before) > 2 * policy.patienceShare * policy.patienceMs) return false;
+  if (handshakeWaitMs(door, before) > 2 * policy.patienceShare * policy.patienceMs) {
+    door.listening[listener] = false;
+    return false;
+  }
   handshakes[listener] += 1;
   return true;
 }

@@ -146,6 +146,31 @@ test('two ports: what comes says by which, and each is shut and opened by itself
   for (const shut of [port, priorityPort]) await assert.rejects(rawSocket(shut), { code: 'ECONNREFUSED' });
 });
 
+for (const secure of [false, true])
+  test(`a listener that is shut from within the accept pass ends it, and may be opened again (${secure ? 'TLS' : 'plain'})`, async (t) => {
+    const { tls, use } = certificates(t);
+    use('one');
+    const { hub, port, transport } = await startWeb(t, secure ? { tls } : {});
+    for (let round = 1; round <= 3; round++) {
+      let told = 0;
+      hub.doorkeeper = () => {
+        if (++told === 3) transport.setListening('main', false);
+        return told < 3;
+      };
+      const lines = Array.from({ length: 50 }, () => tcpConnect(port, '127.0.0.1').on('error', () => {}));
+      const ended = lines.map((line) => new Promise((resolve) => line.on('close', resolve)));
+      await Promise.all(ended.slice(2));
+      assert.equal(told, 3, 'those behind were reset by the kernel');
+      hub.doorkeeper = () => true;
+      assert.equal(transport.setListening('main', true), true);
+      for (const line of lines) line.destroy();
+    }
+    const socket = secure ? connect({ port, rejectUnauthorized: false }) : tcpConnect(port, '127.0.0.1');
+    socket.write(upgradeRequest());
+    await hub.until('opened');
+    socket.destroy();
+  });
+
 test('a connection may be shut out before it says a word, or held: then nothing is read until it goes on', async (t) => {
   const { tls, use } = certificates(t);
   use('one');
