@@ -3,6 +3,7 @@
  * loss of gateways with the drain after it.
  */
 
+import { quantile } from '../bench/spread.ts';
 import { nowMs } from '../swarm/clock.ts';
 import type { Episode } from '../swarm/orders.ts';
 import { type Look, largestGateway, look, type Stage } from './stage.ts';
@@ -18,6 +19,14 @@ export interface Calm {
   readonly setUps: number;
   /** What all gateways take with nobody coming, of one core. */
   readonly idleCores: number;
+  /** How long frames between those in a call took meanwhile. */
+  readonly frames: FrameTimes;
+}
+
+/** Both not a number where no frame came. */
+export interface FrameTimes {
+  readonly medianMs: number;
+  readonly p99Ms: number;
 }
 
 const LOOK_MS = 250;
@@ -57,11 +66,13 @@ export async function calm(stage: Stage, clients: number): Promise<Calm> {
   const idleCores = await idling(stage);
   await stage.swarm.drop(clients);
   await pause(ENDED_MS);
+  await frameTimes(stage);
   const before = look(stage);
   const back = stage.swarm.inTurn(AT_ONCE * stage.gateways().length);
   // Until the last few are on their way, when not every gateway has something to do.
   await untilBack(stage, before.setUps + CALM_PART * clients);
   const after = look(stage);
+  const frames = await frameTimes(stage);
   await back;
   const setUps = after.setUps - before.setUps;
   const cores = (after.gateways - before.gateways) / 1_000 / (after.atMs - before.atMs);
@@ -71,7 +82,16 @@ export async function calm(stage: Stage, clients: number): Promise<Calm> {
     usedShare: cores / stage.allowed(),
     setUps,
     idleCores,
+    frames,
   };
+}
+
+/** Of the frames that came since it was asked last, the newest. */
+export async function frameTimes({ swarm }: Pick<Stage, 'swarm'>): Promise<FrameTimes> {
+  const { tookMs } = await swarm.ledger();
+  if (tookMs.length === 0) return { medianMs: Number.NaN, p99Ms: Number.NaN };
+  const sorted = Float64Array.from(tookMs).sort();
+  return { medianMs: quantile(sorted, 0.5), p99Ms: quantile(sorted, 0.99) };
 }
 
 async function untilBack({ swarm }: Stage, setUps: number): Promise<void> {

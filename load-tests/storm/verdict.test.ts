@@ -4,7 +4,10 @@ import type { Calm, Drain, Sample } from './acts.ts';
 import { lossGoals } from './goals.ts';
 import { verdictOf } from './verdict.ts';
 
-const calm: Calm = { costMicros: 2_000, behindMicros: 100, idleCores: 0.2, setUps: 1_000, usedShare: 1 };
+const calm: Calm = {
+  ...{ costMicros: 2_000, behindMicros: 100, idleCores: 0.2, setUps: 1_000, usedShare: 1 },
+  frames: { medianMs: 2, p99Ms: 4 },
+};
 
 /** 1,000 clients, of whom number n is back after n milliseconds; two gateways of a tenth of a core are left. */
 function drained(changes: Partial<Drain> = {}, sample: Partial<Sample> = {}): Drain {
