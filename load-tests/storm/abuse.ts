@@ -1,71 +1,108 @@
 /**
- * Abuse: crowds that do not behave, while half of the gateways are lost; what those who behave wait longer for it.
+ * Abuse: crowds that do not behave, while everybody's connections break at once; what those who behave wait longer for it.
+ *
+ * Without and with each crowd in turns, over the same gateways, and each time with is compared to the mean of the times
+ * without before and after it. A crowd is there before the connections break, so that gateways meet it in calm as well,
+ * and comes from addresses of its own, `PER_ADDRESS` from each.
  */
 
-import { type Drain, type Loss, lose, pause, SETTLE_MS } from './acts.ts';
-import { lossOf, prepared, refilled } from './drains.ts';
+import { type Calm, type Drain, type Loss, lose, pause, SETTLE_MS, untilUp } from './acts.ts';
+import { prepared } from './drains.ts';
 import type { Judged } from './goals.ts';
-import type { Options } from './options.ts';
+import type { CrowdName, Options } from './options.ts';
 import { type Guests, type Stage, type StageOptions, startStage } from './stage.ts';
-import { progress, seconds, tell } from './telling.ts';
+import { markdownTable, progress, seconds, tell } from './telling.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
 
-export interface Abuse {
+interface Abuse {
+  readonly name: CrowdName;
+  /** What each of them does. */
   readonly title: string;
-  /** As a part of the sessions that behave. */
-  readonly share: number;
-  readonly crowd: Omit<Guests, 'sessions'>;
+  /** How many there are; below 1: as a part of the sessions that behave. */
+  readonly crowd: number;
+  readonly guests: Omit<Guests, 'sessions'>;
   /** All come with the token of one of them who is in a call. */
   readonly replays?: true;
+  /** Its fault or metric: one of what the gateways must have counted. */
+  readonly counted: string;
 }
+
+const PER_ADDRESS = 20;
+/** Of all that behave, in each crowd but the last. */
+const CROWD = 0.1;
+const perAddress = PER_ADDRESS;
 
 const abuses: readonly Abuse[] = [
   {
-    title: 'forged resume tokens that claim a call, each second',
-    share: 0.1,
-    crowd: { timing: 'fixed', greeting: 'forged', atPriority: true },
+    name: 'forged',
+    title: 'forged resume tokens that claim a call, a second after each refusal',
+    crowd: CROWD,
+    guests: { timing: 'fixed', greeting: 'forged', atPriority: true, perAddress },
+    counted: 'fault RESUME_INVALID',
   },
   {
-    title: 'copies of one resume token of a call, each second',
-    share: 0.1,
-    crowd: { timing: 'fixed', atPriority: true },
+    name: 'copies',
+    title: 'copies of one resume token of a call, a second after each end',
+    crowd: CROWD,
+    guests: { timing: 'fixed', atPriority: true, perAddress },
     replays: true,
+    counted: 'fault CALL_REPLAYED',
   },
   {
-    title: 'a crowd on the port for calls',
-    share: 0.1,
-    crowd: { timing: 'fixed', greeting: 'proper', atPriority: true },
+    name: 'port',
+    title: 'the port for calls, by clients in none, each second',
+    crowd: CROWD,
+    guests: { timing: 'fixed', greeting: 'proper', atPriority: true, perAddress },
+    counted: 'fault NOT_IN_CALL',
   },
   {
-    title: 'a crowd that comes ten times a second, whatever it is told',
-    share: 0.1,
-    crowd: { timing: 'heedless', greeting: 'proper', atPriority: false },
+    name: 'heedless',
+    title: 'ten attempts a second, whatever is told, 2 s of patience',
+    crowd: CROWD,
+    guests: { timing: 'heedless', greeting: 'proper', atPriority: false, perAddress },
+    counted: 'gateway_door_opened_total',
   },
   {
-    title: 'connections that never say hello',
-    share: 1,
-    crowd: { timing: 'fixed', greeting: 'none', atPriority: false },
+    name: 'silent',
+    title: 'connections that never say hello, anew a second after each end',
+    crowd: 10_000,
+    guests: { timing: 'fixed', greeting: 'none', atPriority: false, perAddress },
+    counted: 'fault NO_HELLO',
   },
 ];
 
-export interface Suffered {
-  readonly title: string;
+const LONGER_MAX = 1.2;
+const COMES_MS = 5_000;
+const BEFORE_MS = 5_000;
+/** In multiples of the optimum. */
+const PATIENCE = 4;
+const FAULTS = 'gateway_faults_total';
+const METRICS = [
+  'gateway_door_opened_total',
+  'gateway_door_shunned_total',
+  'gateway_door_dropped_total',
+  'gateway_door_stopped_listening_total',
+];
+
+/** One drain: how long it took those who behave. */
+interface Taken {
   readonly verdict: Verdict;
   readonly medianMs: number;
-  readonly by99: number;
-  readonly byMedian: number;
-  /** What the gateways counted more of while it lasted. */
-  readonly counted: Readonly<Record<string, number>>;
+  readonly ms99: number;
+  /** What the gateways counted, from before the crowd came. */
+  readonly counts: ReadonlyMap<string, number>;
+  /** Of the crowd while it lasted. */
+  readonly guests: number;
+  readonly attemptsPerSecond: number;
 }
 
-const LONGER_MAX = 1.2;
-const BEFORE_MS = 5_000;
-const METRICS = [
-  'gateway_faults_total',
-  'gateway_door_admitted_total',
-  'gateway_door_dropped_total',
-  'gateway_door_shunned_total',
-] as const;
+export interface Suffered {
+  readonly abuse: Abuse;
+  readonly rounds: readonly Taken[];
+  /** Medians over the rounds, of what is compared to the times without before and after. */
+  readonly byMedian: number;
+  readonly by99: number;
+}
 
 export interface AbuseOutcome {
   readonly text: string;
@@ -76,42 +113,98 @@ export async function abused(options: Options, stageOptions: StageOptions): Prom
   const stage = await startStage(stageOptions);
   try {
     const { calm, share } = await prepared(stage, options, undefined);
-    const loss = lossOf('half', options);
-    const suffered: Suffered[] = [];
-    for (const abuse of [undefined, ...abuses]) {
-      if (suffered.length > 0) await refilled(stage, options, share);
-      const drain = await under(stage, abuse, loss, options);
-      suffered.push(sufferedOf(abuse?.title ?? 'nobody', drain, verdictOf(drain.drain, calm), suffered[0]));
-      tell(line(suffered.at(-1)!));
+    const chosen = abuses.filter(({ name }) => options.crowds.includes(name));
+    const without = [await taken(stage, undefined, calm, options)];
+    const withEach = chosen.map((): { taken: Taken; by99: number; byMedian: number }[] => []);
+    for (let round = 0; round < options.rounds; round++) {
+      for (const [i, abuse] of chosen.entries()) {
+        const before = without.at(-1)!;
+        const its = await taken(stage, abuse, calm, options);
+        without.push(await taken(stage, undefined, calm, options));
+        const than = (of: (one: Taken) => number) => (2 * of(its)) / (of(before) + of(without.at(-1)!));
+        const by = { by99: than(({ ms99 }) => ms99), byMedian: than(({ medianMs }) => medianMs) };
+        withEach[i]!.push({ taken: its, ...by });
+        tell(`${abuse.name}: × ${by.byMedian.toFixed(2)} at the median, × ${by.by99.toFixed(2)} at 99 %`);
+      }
     }
-    return { text: table(suffered), judged: suffered.slice(1).map(judge) };
+    const suffered = chosen.map((abuse, i) => sufferedOf(abuse, withEach[i]!));
+    return {
+      text: [scene(options, calm, share, stage.allowed(), without), table(without, suffered), NOTES].join(
+        '\n\n',
+      ),
+      judged: suffered.flatMap(goalsOf),
+    };
   } finally {
     await stage.stop();
   }
 }
 
-async function under(stage: Stage, abuse: Abuse | undefined, loss: Loss, { sessions }: Options) {
-  const before = await metricsOf(stage);
-  const guests = abuse && (await invited(stage, abuse, sessions));
-  await guests?.ramp(2_000);
-  await pause(BEFORE_MS);
-  const drain = await lose(
-    stage,
-    { ...loss, title: abuse?.title ?? loss.title },
-    progress(abuse?.title ?? 'nobody'),
-  );
-  // Gateways that died took their counts with them: what is left is what the others counted.
-  const after = await metricsOf(stage);
-  if (guests !== undefined) stage.dismiss(guests);
-  await pause(SETTLE_MS);
-  return { drain, counted: grown(before, after) };
+function sufferedOf(
+  abuse: Abuse,
+  rounds: readonly { readonly taken: Taken; readonly by99: number; readonly byMedian: number }[],
+): Suffered {
+  return {
+    abuse,
+    rounds: rounds.map((round) => round.taken),
+    by99: median(rounds.map(({ by99 }) => by99)),
+    byMedian: median(rounds.map(({ byMedian }) => byMedian)),
+  };
 }
 
-async function invited(stage: Stage, { share, crowd, replays }: Abuse, sessions: number) {
-  const replay = replays && (await tokenOfACall(stage));
+/** The drain after everybody's connections broke, while the crowd is there. */
+async function taken(stage: Stage, abuse: Abuse | undefined, calm: Calm, options: Options): Promise<Taken> {
+  await untilUp(stage, options.drainMs);
+  // By then all that are up have been for so long that a loss is a new one.
+  await pause(Math.max(0, SETTLE_MS - COMES_MS - BEFORE_MS));
+  const before = await countsOf(stage);
+  const guests = abuse && (await invited(stage, abuse, options.sessions));
+  await (guests?.ramp(COMES_MS) ?? pause(COMES_MS));
+  await pause(BEFORE_MS);
+  const attempts = guests?.tally().attempts ?? 0;
+  const fromMs = performance.now();
+  const title = abuse?.name ?? 'nobody';
+  const drain = await lose(stage, lossOf(title, guests, options), progress(title));
+  const attemptsPerSecond =
+    (1_000 * ((guests?.tally().attempts ?? 0) - attempts)) / (performance.now() - fromMs);
+  const counts = grown(before, await countsOf(stage));
+  if (guests !== undefined) stage.dismiss(guests);
+  const one = takenOf(drain, calm, {
+    counts,
+    attemptsPerSecond,
+    guests: abuse === undefined ? 0 : sizeOf(abuse, options.sessions),
+  });
+  tell(lineOf(title, one));
+  return one;
+}
+
+function lossOf(name: string, guests: Stage['swarm'] | undefined, { drainMs }: Options): Loss {
+  return {
+    ...{ name, title: name, killed: 0, replaced: false, msMax: PATIENCE * drainMs },
+    async disturb({ swarm }) {
+      await Promise.all([swarm.breakAll(), guests?.breakAll()]);
+    },
+  };
+}
+
+function takenOf(
+  drain: Drain,
+  calm: Calm,
+  more: Pick<Taken, 'counts' | 'guests' | 'attemptsPerSecond'>,
+): Taken {
+  const verdict = verdictOf(drain, calm);
+  const medianMs = median([...drain.episode.backMs]);
+  return { ...more, verdict, medianMs, ms99: verdict.backMs99 ?? Number.POSITIVE_INFINITY };
+}
+
+function sizeOf({ crowd }: Abuse, sessions: number): number {
+  return crowd < 1 ? Math.max(20, Math.round(crowd * sessions)) : crowd;
+}
+
+async function invited(stage: Stage, abuse: Abuse, sessions: number) {
+  const replay = abuse.replays && (await tokenOfACall(stage));
   return stage.invite({
-    sessions: Math.max(20, Math.round(share * sessions)),
-    ...crowd,
+    sessions: sizeOf(abuse, sessions),
+    ...abuse.guests,
     ...(replay === undefined ? {} : { replay }),
   });
 }
@@ -127,83 +220,104 @@ async function tokenOfACall(stage: Stage): Promise<string> {
   return token;
 }
 
-function sufferedOf(
-  title: string,
-  { drain, counted }: { readonly drain: Drain; readonly counted: Suffered['counted'] },
-  verdict: Verdict,
-  without: Suffered | undefined,
-): Suffered {
-  const sorted = [...drain.episode.backMs].sort((a, b) => a - b);
-  const medianMs = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  const back99 = verdict.backMs99 ?? Number.POSITIVE_INFINITY;
-  // Whose optimum differs, since chance gave those lost another number, is compared in multiples of it.
-  const scale = without === undefined ? 1 : without.verdict.optimumMs / verdict.optimumMs;
-  return {
-    title,
-    verdict,
-    medianMs,
-    by99: without === undefined ? 1 : (back99 * scale) / (without.verdict.backMs99 ?? back99),
-    byMedian: without === undefined ? 1 : (medianMs * scale) / without.medianMs,
-    counted,
-  };
-}
+// What the gateways count.
 
-async function metricsOf(stage: Stage): Promise<Map<string, number>> {
+async function countsOf(stage: Stage): Promise<Map<string, number>> {
   const sums = new Map<string, number>();
   for (const { process } of stage.gateways()) {
     const text = await (await fetch(`${process.opsUrl}/metrics`)).text();
     for (const [, name, labels, value] of text.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)$/gm)) {
-      if (!METRICS.includes(name as (typeof METRICS)[number])) continue;
-      const what = /"(.*)"/.exec(labels ?? '')?.[1] ?? /door_(\w+)_total/.exec(name!)?.[1];
-      const key = `${process.name} ${what}`;
-      sums.set(key, Number(value));
+      const fault = name === FAULTS ? /fault="(\w+)"/.exec(labels ?? '')?.[1] : undefined;
+      if (fault === undefined && !METRICS.includes(name!)) continue;
+      const key = fault === undefined ? name! : `fault ${fault}`;
+      sums.set(key, (sums.get(key) ?? 0) + Number(value));
     }
   }
   return sums;
 }
 
-function grown(
-  before: ReadonlyMap<string, number>,
-  after: ReadonlyMap<string, number>,
-): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const [key, value] of after) {
-    const more = value - (before.get(key) ?? 0);
-    const label = key.split(' ')[1]!;
-    if (more > 0) counts[label] = (counts[label] ?? 0) + more;
-  }
-  return counts;
+function grown(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): Map<string, number> {
+  const more = [...after].map(([key, value]) => [key, value - (before.get(key) ?? 0)] as const);
+  return new Map(more.filter(([, value]) => value > 0));
 }
 
-function judge({ title, by99, byMedian }: Suffered): Judged {
+// What is said of it.
+
+function goalsOf({ abuse, byMedian, by99, rounds }: Suffered): readonly Judged[] {
   const worst = Math.max(by99, byMedian);
-  return {
-    met: worst <= LONGER_MAX,
-    text: `${title}: those who behave wait ${worst.toFixed(2)} times as long, at most ${LONGER_MAX}`,
+  const bounded = rounds.find(({ verdict }) => verdict.bounded !== undefined)?.verdict.bounded;
+  const counted = rounds.every(({ counts }) => (counts.get(abuse.counted) ?? 0) > 0);
+  return [
+    {
+      met: worst <= LONGER_MAX && bounded === undefined,
+      text: `${abuse.title}: those who behave wait ${worst.toFixed(2)} times as long, at most ${LONGER_MAX}${bounded === undefined ? '' : `; does not count: ${bounded}`}`,
+    },
+    { met: counted, text: `${abuse.title}: counted as ${abuse.counted}` },
+  ];
+}
+
+function lineOf(title: string, { verdict, medianMs, ms99, attemptsPerSecond, counts }: Taken): string {
+  const { usedShare, costMicros, attempts, inCallMsAll, bounded } = verdict;
+  const counted = [...counts].map(([name, count]) => `${count} ${name}`).join(', ');
+  return `${title}: median ${seconds(medianMs)}, 99 % ${seconds(ms99)}, in a call ${seconds(inCallMsAll)}; ${attempts.toFixed(2)} attempts, ${(100 * usedShare).toFixed(0)} % of the CPU allowed used, ${costMicros.toFixed(0)} µs per set-up; the crowd ${attemptsPerSecond.toFixed(0)}/s; ${counted}${bounded === undefined ? '' : `; DOES NOT COUNT: ${bounded}`}`;
+}
+
+function scene(
+  { sessions, gateways, rounds }: Options,
+  { costMicros }: Calm,
+  share: number,
+  allowed: number,
+  without: readonly Taken[],
+): string {
+  const range = (of: (one: Taken) => number) => {
+    const sorted = without.map(of).sort((a, b) => a - b);
+    return `${seconds(median(sorted))} (${seconds(sorted[0])} to ${seconds(sorted.at(-1))})`;
   };
+  return [
+    `${sessions} sessions over TLS 1.3 on ${gateways} gateways, each held to ${(100 * share).toFixed(2)} % of a core: together they set up ${((1e6 * allowed) / costMicros).toFixed(0)} a second in calm. All connections break at once, while the gateways live on. In ${rounds === 1 ? 'turns' : `${rounds} rounds of turns`} with nobody beside them and with each crowd, which comes within ${COMES_MS / 1_000} s, ${(COMES_MS + BEFORE_MS) / 1_000} s before, from addresses of its own, ${PER_ADDRESS} of it from each.`,
+    `Without any crowd, ${without.length} times: half were back after ${range(({ medianMs }) => medianMs)}, 99 % after ${range(({ ms99 }) => ms99)}.`,
+  ].join('\n');
 }
 
-function line({ title, verdict, medianMs, by99, byMedian, counted }: Suffered): string {
-  return `${title}: median ${seconds(medianMs)} (× ${byMedian.toFixed(2)}), 99 % ${seconds(verdict.backMs99)} (× ${by99.toFixed(2)}), ${verdict.attempts.toFixed(2)} attempts; ${JSON.stringify(counted)}${verdict.bounded === undefined ? '' : `; ${verdict.bounded}`}`;
-}
-
-function table(all: readonly Suffered[]): string {
-  const rows = all.map(({ title, verdict, medianMs, by99, byMedian, counted }) => {
-    const counts = Object.entries(counted).map(([name, count]) => `${count} × ${name}`);
-    const cells = [
-      title,
-      `${seconds(medianMs)} (× ${byMedian.toFixed(2)})`,
-      `${seconds(verdict.backMs99)} (× ${by99.toFixed(2)})`,
-    ];
-    return `| ${[...cells, seconds(verdict.inCallMsAll), counts.join(', '), verdict.bounded ?? ''].join(' | ')} |`;
-  });
+function table(without: readonly Taken[], suffered: readonly Suffered[]): string {
   const head = [
     'beside them',
-    'median back',
+    'crowd',
+    'its attempts per second',
+    'half back',
     '99 % back',
     'in a call: all',
-    'the gateways left counted',
-    'bounded by',
+    'the gateways counted',
   ];
-  return [`| ${head.join(' | ')} |`, `| ${head.map(() => '---').join(' | ')} |`, ...rows].join('\n');
+  const mid = (rounds: readonly Taken[], of: (one: Taken) => number) => median(rounds.map(of));
+  const times = (rounds: readonly Taken[]) => ({
+    medianMs: seconds(mid(rounds, ({ medianMs }) => medianMs)),
+    ms99: seconds(mid(rounds, ({ ms99 }) => ms99)),
+    inCall: seconds(mid(rounds, ({ verdict }) => verdict.inCallMsAll ?? Number.POSITIVE_INFINITY)),
+  });
+  const nobody = times(without);
+  return markdownTable(head, [
+    ['nobody', '', '', nobody.medianMs, nobody.ms99, nobody.inCall, ''],
+    ...suffered.map(({ abuse, rounds, byMedian, by99 }) => {
+      const its = times(rounds);
+      return [
+        abuse.title,
+        String(mid(rounds, ({ guests }) => guests)),
+        mid(rounds, ({ attemptsPerSecond }) => attemptsPerSecond).toFixed(0),
+        `${its.medianMs} (× ${byMedian.toFixed(2)})`,
+        `${its.ms99} (× ${by99.toFixed(2)})`,
+        its.inCall,
+        [...rounds.at(-1)!.counts].map(([name, count]) => `${count} ${name}`).join(', '),
+      ];
+    }),
+  ]);
+}
+
+const NOTES =
+  '× is the median over the rounds of the time with the crowd over the mean of the times without it, before and after. What was counted is of the last round, from before the crowd came to the end of the drain, those who behave included.';
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
 }

@@ -88,7 +88,7 @@ async function restored(stage: Stage, options: Options, share: number): Promise<
 }
 
 /** As many gateways and sessions as before the loss, without asking what they can do. */
-export async function refilled(stage: Stage, options: Options, share: number): Promise<void> {
+async function refilled(stage: Stage, options: Options, share: number): Promise<void> {
   const { sessions, gateways } = options;
   await untilUp(stage, options.drainMs);
   stage.letGo();

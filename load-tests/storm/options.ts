@@ -6,6 +6,8 @@ import { type Timing, timings } from '../swarm/orders.ts';
 
 export const scenarioNames = ['drain', 'naive', 'overload', 'router', 'nats', 'stopped', 'abuse'] as const;
 export type ScenarioName = (typeof scenarioNames)[number];
+export const crowdNames = ['forged', 'copies', 'port', 'heedless', 'silent'] as const;
+export type CrowdName = (typeof crowdNames)[number];
 export const doors = ['law', 'open', 'refuse'] as const;
 export type Door = (typeof doors)[number];
 
@@ -20,6 +22,8 @@ long the clients take to come back, beside the optimum and the simulation. Needs
   --drain TIME     how long the optimum is to be: the quota follows from it (default 70s)
   --minutes N      of the sustained overload (default 5)
   --losses LIST    of drain: half, all, one (default all three)
+  --crowds LIST    of abuse: ${crowdNames.join(', ')} (default all)
+  --rounds N       of abuse (default 1)
   --door NAME      ${doors.join(', ')} (default law); naive runs the others
   --timing NAME    of the clients: ${timings.join(', ')} (default law)
   --plain          without TLS
@@ -37,6 +41,8 @@ export interface Options {
   readonly drainMs: number;
   readonly minutes: number;
   readonly losses: readonly string[];
+  readonly crowds: readonly CrowdName[];
+  readonly rounds: number;
   readonly door: Door;
   readonly timing: Timing;
   readonly tls: boolean;
@@ -54,6 +60,8 @@ const declared = {
   drain: text('70s'),
   minutes: text('5'),
   losses: text('half,all,one'),
+  crowds: text(crowdNames.join(',')),
+  rounds: text('1'),
   door: text('law'),
   timing: text('law'),
   plain: flag,
@@ -76,6 +84,8 @@ export function optionsOf(args: readonly string[]): Options | string | undefined
       drainMs: milliseconds('drain', values.drain),
       minutes: Number(values.minutes),
       losses: values.losses.split(',').map((name) => oneOf('losses', name, ['one', 'half', 'all'])),
+      crowds: values.crowds.split(',').map((name) => oneOf('crowds', name, crowdNames)),
+      rounds: whole('rounds', values.rounds, 1, 20),
       door: oneOf('door', values.door, doors),
       timing: oneOf('timing', values.timing, timings),
       tls: !values.plain,

@@ -9,7 +9,7 @@ import type { Played, Result } from './drains.ts';
 import { type Judged, ledgerGoals, lossGoals } from './goals.ts';
 import type { Options } from './options.ts';
 import { simulatedDrain } from './simulated.ts';
-import { seconds } from './telling.ts';
+import { markdownTable, seconds } from './telling.ts';
 
 export interface Section {
   readonly text: string;
@@ -57,7 +57,7 @@ function lossTable(results: readonly Result[], simulations: readonly Figures[]):
     'in a call: 99 % / all',
     'simulated: 99 % / all; attempts',
   ];
-  return table(
+  return markdownTable(
     head,
     results.map((result, i) => [...measured(result), simulatedText(simulations[i]!)]),
   );
@@ -173,13 +173,8 @@ export function naiveTable(options: Options, played: readonly Played[]): Omit<Se
   const text = [
     scene(options, played[0]!),
     `Half of the gateways are killed; ${first.verdict.lost} clients come back, optimum ${seconds(optimumMs)}. Looked at for ${seconds(first.drain.loss.msMax)} at most.`,
-    table(head, rows),
+    markdownTable(head, rows),
     '![Clients away after the loss of half of the gateways, under the law and under what is usual](images/storm-naive.svg)',
   ].join('\n\n');
   return { text, pictures: [{ name: 'storm-naive.svg', svg }] };
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }

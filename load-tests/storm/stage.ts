@@ -24,7 +24,10 @@ export interface StageOptions {
 }
 
 /** Another crowd beside the swarm. */
-export type Guests = Pick<SwarmOptions, 'sessions' | 'timing' | 'greeting' | 'replay' | 'atPriority'> &
+export type Guests = Pick<
+  SwarmOptions,
+  'sessions' | 'timing' | 'greeting' | 'replay' | 'atPriority' | 'perAddress'
+> &
   Partial<Pick<SwarmOptions, 'pairs' | 'frameEveryMs'>>;
 
 export interface GatewayOnStage {
@@ -57,8 +60,9 @@ export interface Stage {
 
 /** One frame of each client in a call per so long. */
 export const FRAME_EVERY_MS = 20_000;
-/** Number of the first client of another crowd. */
+/** Number of the first client of another crowd, and how far they are apart: none has the addresses of one before. */
 const GUESTS = 1_000_000;
+const GUESTS_APART = 50_000;
 /** A core so slow holds its idle sessions as a fast one would: the slower, the rarer they ask. */
 const PING_MS = 600_000;
 const IDLE_MS = 960_000;
@@ -107,6 +111,7 @@ function assembled(
   const { fleet } = scene;
   let share: number | undefined;
   const crowds = [swarm];
+  let invited = 0;
   const known = new Map<ServiceProcess, GatewayOnStage>();
   const gateways = () =>
     fleet.gateways
@@ -148,7 +153,7 @@ function assembled(
     async kill(count) {
       await Promise.all(
         gateways()
-          .slice(-count)
+          .slice(gateways().length - count)
           .map(({ process }) => process.kill()),
       );
     },
@@ -163,7 +168,7 @@ function assembled(
         ...its,
         tls,
         secret,
-        first: GUESTS,
+        first: GUESTS + GUESTS_APART * invited++,
         pairs: its.pairs ?? 0,
         frameEveryMs: its.frameEveryMs ?? FRAME_EVERY_MS,
       });

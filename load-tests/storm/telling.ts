@@ -42,3 +42,8 @@ export function verdictText({ drain, verdict }: Result): string {
 export function seconds(ms: number | undefined): string {
   return ms === undefined ? 'never' : `${(ms / 1_000).toFixed(ms < 10_000 ? 2 : 1)} s`;
 }
+
+export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}

@@ -94,8 +94,8 @@ export class Client implements LineOwner, Timed {
     return this.#resume;
   }
 
-  /** Its network breaks, and it comes back within this time. */
-  cut(backMs: number): void {
+  /** Its network breaks, and it comes back within this time; `undefined`: when it thinks right. */
+  cut(backMs: number | undefined): void {
     if (!this.up || this.#line === undefined) return;
     this.#line.cut();
     this.#gone();

@@ -19,8 +19,6 @@ import {
 import { Record } from './record.ts';
 import { STEP_MS, Wheel } from './wheel.ts';
 
-/** Clients that share an address of loopback: well below what one address has ports for. */
-const CLIENTS_PER_ADDRESS = 500;
 const CALLS_TURN_MS = 20;
 
 export interface Crowd {
@@ -44,7 +42,7 @@ export function createCrowd(options: CrowdOptions): Crowd {
     nowMs,
     draw,
     placeFor,
-    addressFor: (client) => addressOf(first + client),
+    addressFor: (client) => addressOf(Math.floor((first + client) / options.perAddress)),
     tokenFor: (client) => issuer.token(nameOf(first + client), { rights, lifeSeconds: 86_400 }),
     inCall: (client) => inCall(client.index) || client.sealedInCall === true,
     stands(client, repeatMs) {
@@ -175,6 +173,9 @@ export function createCrowd(options: CrowdOptions): Crowd {
         case 'drop':
           drop(order.clients);
           return undefined;
+        case 'break':
+          for (const client of clients) client.cut(undefined);
+          return undefined;
         case 'inTurn':
           await inTurn(order.atOnce);
           return undefined;
@@ -218,7 +219,6 @@ function evenly<Item>(items: readonly Item[], overMs: number, act: (item: Item) 
 }
 
 /** 127.1.0.1 and on. */
-function addressOf(client: number): string {
-  const address = Math.floor(client / CLIENTS_PER_ADDRESS);
+function addressOf(address: number): string {
   return `127.${1 + Math.floor(address / 62_500)}.${Math.floor(address / 250) % 250}.${1 + (address % 250)}`;
 }

@@ -26,6 +26,8 @@ export interface CrowdOptions {
   readonly replay: string | undefined;
   /** All go where those in a call are expected. */
   readonly atPriority: boolean;
+  /** So many come from one address of loopback. */
+  readonly perAddress: number;
 }
 
 export interface GatewayPlaces {
@@ -47,6 +49,8 @@ export type Order =
   | { readonly order: 'cut'; readonly clients: number; readonly overMs: number; readonly backMs: number }
   /** The connections of so many clients that are up break, and they stay away until `inTurn`. */
   | { readonly order: 'drop'; readonly clients: number }
+  /** The connections of all that are up break at once; each comes back when it thinks right. */
+  | { readonly order: 'break' }
   /** Those that were dropped come back: the next when one of so many at once is in. */
   | { readonly order: 'inTurn'; readonly atOnce: number }
   /**

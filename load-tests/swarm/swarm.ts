@@ -21,6 +21,8 @@ import type {
 /** Below the 20,000 files that a process may hold on most machines. */
 const SESSIONS_PER_PROCESS = 16_000;
 const PROCESSES_MIN = 2;
+/** Well below what one address has ports for. */
+const CLIENTS_PER_ADDRESS = 500;
 
 export interface SwarmOptions {
   readonly sessions: number;
@@ -35,6 +37,7 @@ export interface SwarmOptions {
   readonly greeting?: CrowdOptions['greeting'];
   readonly replay?: string;
   readonly atPriority?: boolean;
+  readonly perAddress?: number;
 }
 
 /** Sums over the processes; of lateness and spread the greatest. */
@@ -49,6 +52,8 @@ export interface Swarm {
   ramp(overMs: number): Promise<void>;
   cut(clients: number, overMs: number, backMs: number): Promise<void>;
   drop(clients: number): Promise<void>;
+  /** All that are up lose their connections at once. */
+  breakAll(): Promise<void>;
   inTurn(atOnce: number): Promise<void>;
   churn(perSecond: number, forMs: number, stayMs: number, giveUpMs: number): Promise<void>;
   /** @returns the moment, on the machine's clock. */
@@ -99,6 +104,7 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
     async inTurn(atOnce) {
       await Promise.all(members.map((member, n) => member.do({ order: 'inTurn', atOnce: share(n, atOnce) })));
     },
+    breakAll: () => all({ order: 'break' }),
     churn: (perSecond, forMs, stayMs, giveUpMs) =>
       all({ order: 'churn', perSecond: perSecond / processes, forMs, stayMs, giveUpMs }),
     async mark() {
@@ -138,6 +144,7 @@ function crowdOptions(
     seed = 1,
     greeting = 'proper',
     atPriority = false,
+    perAddress = CLIENTS_PER_ADDRESS,
     replay,
   } = options;
   return {
@@ -152,6 +159,7 @@ function crowdOptions(
     greeting,
     replay,
     atPriority,
+    perAddress,
   };
 }
 
