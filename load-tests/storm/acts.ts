@@ -168,12 +168,28 @@ export interface Drain {
   readonly faults: Readonly<Record<string, number>>;
   readonly bytesBefore: number;
   readonly bytesMax: number;
+  readonly door: DoorCounts;
 }
+
+/** What the doors of the gateways that are left counted meanwhile. */
+export interface DoorCounts {
+  /** Connections accepted, those included that were closed at once. */
+  readonly arrivals: number;
+  readonly dropped: number;
+  readonly stops: number;
+}
+
+const doorMetrics: { readonly [name in keyof DoorCounts]: string } = {
+  arrivals: 'gateway_door_arrivals_total',
+  dropped: 'gateway_door_dropped_total',
+  stops: 'gateway_door_stops_total',
+};
 
 export async function lose(stage: Stage, loss: Loss, progress: (line: string) => void): Promise<Drain> {
   const { swarm, options } = stage;
   const told = swarm.tally();
   const bytesBefore = largestGateway(stage);
+  const before = await doorCounts(stage);
   const markMs = await swarm.mark();
   await stage.kill(loss.killed);
   await stage.announce();
@@ -187,6 +203,7 @@ export async function lose(stage: Stage, loss: Loss, progress: (line: string) =>
   await disturbed;
   const after = swarm.tally();
   const { disturb: _, ...plain } = loss;
+  const left = await doorCounts(stage);
   return {
     loss: plain,
     sessions: options.sessions,
@@ -200,7 +217,26 @@ export async function lose(stage: Stage, loss: Loss, progress: (line: string) =>
     faults: difference(after.faults, told.faults),
     bytesBefore,
     bytesMax: watched.bytesMax,
+    door: counted(before, left),
   };
+}
+
+type CountsOfEach = ReadonlyMap<object, DoorCounts>;
+
+async function doorCounts(stage: Stage): Promise<CountsOfEach> {
+  const of = async ({ process }: ReturnType<Stage['gateways']>[number]) => {
+    const names = Object.keys(doorMetrics) as (keyof DoorCounts)[];
+    const counts = names.map(async (name) => [name, await process.metric(doorMetrics[name])] as const);
+    return [process, Object.fromEntries(await Promise.all(counts)) as unknown as DoorCounts] as const;
+  };
+  return new Map(await Promise.all(stage.gateways().map(of)));
+}
+
+/** A gateway that is new has counted nothing before. */
+function counted(before: CountsOfEach, after: CountsOfEach): DoorCounts {
+  const sum = (name: keyof DoorCounts) =>
+    [...after].reduce((all, [process, counts]) => all + counts[name] - (before.get(process)?.[name] ?? 0), 0);
+  return { arrivals: sum('arrivals'), dropped: sum('dropped'), stops: sum('stops') };
 }
 
 /** Until all are back, or for as long as there is. */

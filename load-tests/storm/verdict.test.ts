@@ -27,6 +27,7 @@ function drained(changes: Partial<Drain> = {}, sample: Partial<Sample> = {}): Dr
       awayMs: new Float64Array(),
     },
     ...{ spreadTold: { gatewayMs: 1, fleetMs: 1 }, waitsTold: 0, faults: {}, bytesBefore: 1, bytesMax: 1 },
+    door: { arrivals: 2_000, dropped: 0, stops: 1 },
     ...changes,
   };
 }
