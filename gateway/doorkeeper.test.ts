@@ -102,13 +102,13 @@ function doorkeeper(mode: DoorMode = 'law', more: Partial<DoorPolicy> = {}) {
   const held: Held[] = [];
   const wentOn: number[] = [];
   let numbers = 0;
-  function knocks(count: number, listener: Listener = 'main'): number {
+  function knocks(count: number, listener: Listener = 'main', address = '10.0.0.1'): number {
     let taken = 0;
     for (let i = 0; i < count; i++) {
       const number = ++numbers;
       const knock = {
         listener,
-        address: () => '10.0.0.1',
+        address: () => address,
         hold: (gone: () => void) => void held.push({ number, gone }),
         goOn: () => void wentOn.push(number),
       };
@@ -354,37 +354,43 @@ describe('the doorkeeper', () => {
     assert.equal(keeper.state().waiting.resume, 7);
   });
 
-  test('[DOOR-64] an address of which nobody becomes a session is shunned while others wait, and only then', async () => {
-    const { keeper, open, knocks, hand, metrics } = doorkeeper();
+  test('[DOOR-64] an address of which nobody becomes a session stands behind all others, and gets one handshake in 16', async () => {
+    const { keeper, open, knocks, hand, metrics, wentOn } = doorkeeper();
     for (let i = 0; i < 20; i++) keeper.ended(open(), false);
     hand.turn();
-    assert.equal(knocks(1), 1);
-    assert.equal(knocks(80), 3);
-    assert.equal(await counted(metrics.shunned), 77);
-  });
-
-  test('[DOOR-63] who waited for its turn and left is not held against its address, who left at once is', () => {
-    for (const [waitedMs, taken] of [
-      [2_000, 81],
-      [100, 4],
-    ] as const) {
-      const { keeper, open, hello, knocks, hand, served } = doorkeeper();
-      const fresh = { credits: 0, perSecond: 0 };
-      keeper.credited({ v: 1, router: 'r', term: 1, window: 1, credits: { gateways: 1, fresh } });
-      const crowd = Array.from({ length: 20 }, () => open());
-      for (const record of crowd) hello(record, 'fresh', true);
-      hand.rest(waitedMs);
-      for (const record of crowd) keeper.ended(record, false);
+    assert.equal(knocks(50, 'main', '10.0.0.2'), 50, 'numbers 1 to 50, of which two need not wait');
+    assert.equal(knocks(50), 50, 'numbers 51 to 100');
+    assert.equal(await counted(metrics.shunned), 50);
+    for (let i = 0; i < 20; i++) {
+      hand.busy(2);
       hand.turn();
-      assert.deepEqual(served, []);
-      assert.equal(knocks(81), taken);
     }
+    assert.deepEqual(
+      wentOn.filter((number) => number > 50),
+      [100, 99],
+    );
+    assert.equal(wentOn.filter((number) => number <= 50).length, 40);
   });
 
-  test('[DOOR-62] whom the service sends away is not held against its address', () => {
-    const { keeper, open, knocks, hand } = doorkeeper();
+  test('[DOOR-70] where all come from one address, most of them for nothing, all go on as fast as they can', async () => {
+    const { keeper, open, knocks, hand, metrics, wentOn } = doorkeeper();
+    for (let i = 0; i < 20; i++) keeper.ended(open(), false);
+    hand.turn();
+    assert.equal(knocks(3, 'main', '10.0.0.2'), 3);
+    assert.equal(knocks(50), 50);
+    assert.equal(await counted(metrics.shunned), 50);
+    for (let i = 0; i < 27; i++) {
+      hand.busy(2);
+      hand.turn();
+    }
+    assert.equal(wentOn.length, 51);
+  });
+
+  test('[DOOR-62] whom the service sends away is not held against its address', async () => {
+    const { keeper, open, knocks, hand, metrics } = doorkeeper();
     for (let i = 0; i < 20; i++) keeper.ended(open(), true);
     hand.turn();
     assert.equal(knocks(81), 81);
+    assert.equal(await counted(metrics.shunned), 0);
   });
 });

@@ -132,7 +132,8 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     came[listener] += 1;
     turnSoon();
     if (!orders) return takesAnybody(listener);
-    if ((wasBusy || held.count > 0 || waiting.size > 0) && vetting.shuns(knock)) return false;
+    const others = wasBusy || held.count > 0 || waiting.size > 0;
+    if (others && vetting.suspects(knock)) return vetting.putsOff(knock, deps.placesLeft(held.count));
     if (held.count === 0 && passed < deps.handshakesPerTurn) {
       passed += 1;
       return true;
@@ -257,9 +258,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     if (waitedMs <= WAITED_MS && wasBusy) charge(busyMs, nowMs);
     // Nobody was held, so who has connected and is not through waits for the network.
     else if (!orders && waitedMs > WAITED_MS) rested(door, came);
-    passed = 0;
-    shaken = 0;
-    setUps = 0;
+    passed = shaken = setUps = 0;
     if (orders) serve(nowMs);
     door.openMax = Math.max(0, Math.min(deps.policy.openMax, door.open + deps.placesLeft(held.count)));
     // Both times: one long turn alone says that there was a pause, and what it kept waiting is in by now.
@@ -305,6 +304,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
   function shake(listener: Listener): void {
     handshaken(door, listener, false);
     held.next(listener)?.goOn();
+    vetting.another();
   }
 
   /** Tells those who wait, and makes room where the silent stand in the way. */
@@ -325,8 +325,8 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     const next = orders ? nextTurn(door, endedAtMs) : undefined;
     const goesOn = next !== undefined && !(isSetUp(next) && underWay >= UNDER_WAY_MAX);
     wasBusy = goesOn || (!orders && door.handshakes.main + door.handshakes.call > 0);
-    if (goesOn) return turnSoon();
-    const looks = waiting.size > 0 || silent.size > 0 || shutters.someShut();
+    if (goesOn || (next === undefined && vetting.nobodyElse(deps.handshakesPerTurn))) return turnSoon();
+    const looks = waiting.size > 0 || silent.size > 0 || shutters.someShut() || vetting.puttingOff();
     if (looks && looksAt === undefined) looksAt = clock.after(LOOK_MS, look);
   }
 
@@ -368,7 +368,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     other.measured(doneMs, waiting.size === 0 && !wasBusy);
     handshakesSince = 0;
     setUpsSince = 0;
-    vetting.second();
+    vetting.second(silent.values());
   }
 
   function look(): void {
@@ -389,9 +389,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     /** There is more to do than to hand frames on. */
     busy: () => wasBusy || waiting.size > 0,
     state,
-    stop(): void {
-      looksAt?.();
-    },
+    stop: () => looksAt?.(),
   };
 }
 

@@ -62,7 +62,7 @@ export function createGatewayMetrics(register: Registry) {
     }),
     shunned: new Counter({
       name: 'gateway_door_shunned_total',
-      help: 'Connections closed right after they were accepted while others waited, as nearly all of late from their address led to no session.',
+      help: 'Connections put behind those of all others, or closed where too many stood there, as nearly all of late from their address led to no session.',
       registers,
     }),
     admitted: fromZero(

@@ -23,8 +23,8 @@ export type Listener = 'call' | 'main';
 /** A connection that was accepted, before anything was read of it. */
 export interface Knock {
   readonly listener: Listener;
-  /** The other end of the socket, in canonical form: the client, or a proxy. Asked from within `knocked` only. */
-  address(): string;
+  /** The client's, in canonical form; `undefined` where a trusted proxy stands between. Asked from within `knocked` only. */
+  address(): string | undefined;
   /** Reads nothing of it until `goOn`; called at most once, from within `knocked`. `gone`: its end was noticed before that. */
   hold(gone: () => void): void;
   /** After `hold`; does nothing once it is gone. */

@@ -5,43 +5,85 @@
 
 import type { Clock } from '#runtime/clock.ts';
 import type { Door } from './door/door.ts';
-import { forget, handshakeLed, isShunned, noSuspects } from './door/suspects.ts';
+import { forget, handshakeLed, isSuspect, isSuspectsTurn, noSuspects } from './door/suspects.ts';
 import type { WaitingClass } from './door/waiting-room.ts';
 import type { FlowRecord } from './flow-record.ts';
 import type { GatewayMetrics } from './metrics.ts';
+import { createPutOff } from './put-off.ts';
 import type { Knock } from './seams.ts';
 
 /** Who waited so long for its turn and leaves did no worse than the service: it was not served. */
 const PATIENT_MS = 2_000;
+/** Who has not said who it is by then, although it was open, has wasted its handshake so far. */
+const SILENT_MS = 2_000;
 /** How much one hello by the listener for calls says of all of them. */
 const INCREMENT = 0.02;
+/** Of the places that are left, for those that are put off. */
+const PLACES_SHARE = 0.25;
+/** Of the flows that may be open and not set up: where others hold more, those put off stay so. */
+const OPEN_SHARE = 0.5;
 
 export function createVetting(door: Door, clock: Clock, metrics: Pick<GatewayMetrics, 'shunned'>) {
   const suspects = noSuspects();
+  const putOff = createPutOff();
+  /** What it has wasted by its silence is not counted once more. */
+  const silentTooLong = new WeakSet<FlowRecord>();
   /** Of those who lately came by the listener for calls. */
   let inCallShare = 1;
+
+  function led(record: FlowRecord, toSession: boolean): void {
+    handshakeLed(suspects, record.flow.opening.address, toSession, clock.monotonicMs());
+  }
+
   return {
-    /** Whether a connection is not taken, others being there to be served. */
-    shuns(knock: Knock): boolean {
-      if (suspects.byAddress.size === 0 || !isShunned(suspects, knock.address(), clock.monotonicMs()))
-        return false;
+    /** What the handshake of one that is in now has led to. */
+    led,
+    /** Whether a connection is to stand behind others. What a trusted proxy brings has no address yet. */
+    suspects(knock: Knock): boolean {
+      if (suspects.byNetwork.size === 0) return false;
+      const address = knock.address();
+      return address !== undefined && isSuspect(suspects, address, clock.monotonicMs());
+    },
+    /** False: it is closed, as too many stand there. */
+    putsOff(knock: Knock, placesLeft: number): boolean {
       metrics.shunned.inc();
+      if (putOff.count >= PLACES_SHARE * placesLeft) return false;
+      putOff.hold(knock);
       return true;
     },
-    /** What a handshake led to. */
-    led(record: FlowRecord, toSession: boolean): void {
-      handshakeLed(suspects, record.flow.opening.address, toSession, clock.monotonicMs());
+    /** The handshake of another begins. */
+    another(): void {
+      if (isSuspectsTurn(suspects)) putOff.letOn();
     },
+    /** Nobody else has anything to be done; so many of those put off go on. Whether there was one. */
+    nobodyElse(count: number): boolean {
+      if (putOff.count === 0 || door.open >= OPEN_SHARE * door.openMax) return false;
+      for (let i = 0; i < count; i++) putOff.letOn();
+      return true;
+    },
+    /** Those put off wait for something to happen. */
+    puttingOff: () => putOff.count > 0,
     /** It went before it was in, by its own doing. */
     gone(record: FlowRecord): void {
       const waitedMs = clock.monotonicMs() - record.openedAtMs;
-      if (record.place !== 'waiting' || waitedMs < PATIENT_MS) this.led(record, false);
+      if (record.place === 'waiting' && waitedMs >= PATIENT_MS) return;
+      if (!silentTooLong.has(record)) led(record, false);
     },
     /** Where most of those who come to the listener for calls are in none, it is one like the other. */
     judgeCallers(name: WaitingClass): void {
       inCallShare += INCREMENT * ((name === 'call' ? 1 : 0) - inCallShare);
       door.callersTrusted = inCallShare > 0.5;
     },
-    second: () => forget(suspects, clock.monotonicMs()),
+    /** @param silent who is open and has said nothing, the oldest first. */
+    second(silent: Iterable<FlowRecord>): void {
+      const nowMs = clock.monotonicMs();
+      forget(suspects, nowMs);
+      for (const record of silent) {
+        if (nowMs - record.openedAtMs < SILENT_MS) return;
+        if (silentTooLong.has(record)) continue;
+        silentTooLong.add(record);
+        led(record, false);
+      }
+    },
   };
 }

@@ -1,32 +1,30 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { forget, handshakeLed, isShunned, noSuspects } from './suspects.ts';
+import { forget, handshakeLed, isSuspect, isSuspectsTurn, networkOf, noSuspects } from './suspects.ts';
 
 function come(suspects: ReturnType<typeof noSuspects>, address: string, times: number, led: boolean): void {
   for (let i = 0; i < times; i++) handshakeLed(suspects, address, led, 0);
 }
 
-test('[SUSPECT-1] of an address that wastes its handshakes all but one connection a second are shunned', () => {
+test('[SUSPECT-1] an address that wastes its handshakes is a suspect, and others are not', () => {
   const suspects = noSuspects();
-  come(suspects, 'a', 50, false);
-  const shunned = Array.from({ length: 800 }, (_, i) => isShunned(suspects, 'a', 10 * i)).filter(
-    Boolean,
-  ).length;
-  assert.equal(shunned, 792);
-  assert(!isShunned(suspects, 'b', 0));
+  come(suspects, '192.0.2.1', 50, false);
+  assert(isSuspect(suspects, '192.0.2.1', 0));
+  assert(!isSuspect(suspects, '192.0.2.2', 0));
+  come(suspects, '192.0.2.2', 7, false);
+  assert(!isSuspect(suspects, '192.0.2.2', 0), 'too few to say anything');
 });
 
-test('[SUSPECT-2] an address of which a third gets in is never shunned, however much is wasted', () => {
+test('[SUSPECT-2] an address of which a third gets in is never a suspect, however much is wasted', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 500 }), (rounds) => {
       const suspects = noSuspects();
-      handshakeLed(suspects, 'a', false, 0);
+      handshakeLed(suspects, '192.0.2.1', false, 0);
       for (let i = 0; i < rounds; i++) {
-        handshakeLed(suspects, 'a', true, 0);
-        handshakeLed(suspects, 'a', false, 0);
-        handshakeLed(suspects, 'a', false, 0);
-        assert(!isShunned(suspects, 'a', 0));
+        come(suspects, '192.0.2.1', 1, true);
+        come(suspects, '192.0.2.1', 2, false);
+        assert(!isSuspect(suspects, '192.0.2.1', 0));
       }
     }),
   );
@@ -36,10 +34,10 @@ test('[SUSPECT-3] whatever an address did, it is forgotten within three minutes'
   fc.assert(
     fc.property(fc.array(fc.boolean(), { maxLength: 2_000 }), (outcomes) => {
       const suspects = noSuspects();
-      for (const led of outcomes) handshakeLed(suspects, 'a', led, 0);
-      assert(!isShunned(suspects, 'a', 90_000));
+      for (const led of outcomes) handshakeLed(suspects, '192.0.2.1', led, 0);
+      assert(!isSuspect(suspects, '192.0.2.1', 90_000));
       forget(suspects, 180_000);
-      assert.equal(suspects.byAddress.size, 0);
+      assert.equal(suspects.byNetwork.size, 0);
     }),
   );
 });
@@ -47,5 +45,35 @@ test('[SUSPECT-3] whatever an address did, it is forgotten within three minutes'
 test('[SUSPECT-4] a crowd of addresses does not grow without bound', () => {
   const suspects = noSuspects();
   for (let i = 0; i < 70_000; i++) handshakeLed(suspects, String(i), false, 0);
-  assert.equal(suspects.byAddress.size, 65_536);
+  assert.equal(suspects.byNetwork.size, 65_536);
+});
+
+test('[SUSPECT-5] of any run of handshakes of others, one in fifteen lets a suspect begin', () => {
+  fc.assert(
+    fc.property(fc.nat(1_000), fc.nat(1_000), (before, length) => {
+      const suspects = noSuspects();
+      for (let i = 0; i < before; i++) isSuspectsTurn(suspects);
+      let turns = 0;
+      for (let i = 0; i < length; i++) if (isSuspectsTurn(suspects)) turns += 1;
+      assert(turns >= Math.floor(length / 15) && turns <= Math.ceil(length / 15));
+    }),
+  );
+});
+
+test('[SUSPECT-6] whoever has a network of IPv6 has one standing, and networks beside it have theirs', () => {
+  const text = (groups: readonly number[]) => groups.map((group) => group.toString(16)).join(':');
+  const group = fc.nat(0xffff);
+  const half = fc.tuple(group, group, group, group);
+  fc.assert(
+    fc.property(half, half, half, (network, one, other) => {
+      const canonical = (groups: readonly number[]) =>
+        new URL(`http://[${text(groups)}]`).hostname.slice(1, -1);
+      const of = (...parts: (readonly number[])[]) => networkOf(canonical(parts.flat()));
+      assert.equal(of(network, one), of(network, other));
+      assert.equal(of(network, one), text(network));
+    }),
+  );
+  assert.equal(networkOf('2001:db8::1'), '2001:db8:0:0');
+  assert.equal(networkOf('::1'), '0:0:0:0');
+  assert.equal(networkOf('192.0.2.1'), '192.0.2.1');
 });

@@ -9,7 +9,7 @@
 
 import type { HttpResponse, TemplatedApp } from '#runtime/uws.ts';
 import type { Knock, Listener, TransportEvents } from '../seams.ts';
-import { clientAddress } from './address.ts';
+import { canonicalAddress, type Trusts } from './address.ts';
 
 export interface Sockets {
   /** Counts what connects to an app. */
@@ -22,6 +22,7 @@ export interface Sockets {
 
 export interface SocketsDeps {
   readonly max: number;
+  readonly trusts: Trusts;
   readonly events: Pick<TransportEvents, 'knocked'>;
   /** Told the count each time. */
   readonly changed: (count: number) => void;
@@ -29,14 +30,14 @@ export interface SocketsDeps {
   readonly refused: () => void;
 }
 
-export function createSockets({ max, events, changed, refused }: SocketsDeps): Sockets {
+export function createSockets({ max, trusts, events, changed, refused }: SocketsDeps): Sockets {
   let count = 0;
   function changedBy(response: HttpResponse, more: number, listener: Listener): void {
     count += more;
     changed(count);
     if (more < 0) return;
     if (count > max) refused();
-    else if (events.knocked(new Connection(response, listener))) return;
+    else if (events.knocked(new Connection(response, listener, trusts))) return;
     response.close();
   }
   return {
@@ -50,30 +51,27 @@ export function createSockets({ max, events, changed, refused }: SocketsDeps): S
   };
 }
 
-/** Nothing was read yet that a proxy could have said. */
-const nobody = () => false;
-
 /**
  * A connection of which nothing was read. Paused, its ClientHello stays in the kernel, and no handshake is begun. The
  * response that stands for it is let go before its first request, which has a response of its own.
  */
 class Connection implements Knock {
   readonly listener: Listener;
+  private readonly trusts: Trusts;
   private response: HttpResponse | undefined;
 
-  constructor(response: HttpResponse, listener: Listener) {
+  constructor(response: HttpResponse, listener: Listener, trusts: Trusts) {
     this.response = response;
     this.listener = listener;
+    this.trusts = trusts;
   }
 
-  address(): string {
-    if (this.response === undefined) return '';
-    return clientAddress(
-      nobody,
-      Buffer.from(this.response.getRemoteAddressAsText()).toString('latin1'),
-      '',
-      '',
-    );
+  /** Nothing was read yet of what a proxy says. */
+  address(): string | undefined {
+    if (this.response === undefined) return undefined;
+    const peer = Buffer.from(this.response.getRemoteAddressAsText()).toString('latin1');
+    const address = canonicalAddress(peer) ?? peer;
+    return this.trusts(address) ? undefined : address;
   }
 
   hold(gone: () => void): void {

@@ -206,3 +206,21 @@ test('a connection may be shut out before it says a word, or held: then nothing 
   assert.deepEqual(hub.came, { main: 4, call: 0 });
   for (const socket of sockets) socket.destroy();
 });
+
+test('the door is told the address of a client, and none where a trusted proxy stands between', async (t) => {
+  for (const [trustedProxies, address] of [
+    [[], '127.0.0.1'],
+    [['127.0.0.0/8'], undefined],
+  ] as const) {
+    const web = await startWeb(t, { trustedProxies });
+    const told = new Promise<string | undefined>((resolve) => {
+      web.hub.doorkeeper = (knock) => {
+        resolve(knock.address());
+        return true;
+      };
+    });
+    const socket = tcpConnect(web.port, '127.0.0.1');
+    assert.equal(await told, address);
+    socket.destroy();
+  }
+});

@@ -9,6 +9,7 @@ import type { Random } from '#runtime/random.ts';
 import { type TemplatedApp, uws } from '#runtime/uws.ts';
 import type { FaultCode } from '#wire/faults.ts';
 import type { Dialect, Listener, Opening, Transport, TransportEvents } from '../seams.ts';
+import { trustOf } from './address.ts';
 import { type CertificateFiles, certificateProblem, watchCertificate } from './certificate.ts';
 import { createEntrance, type Entrance } from './entrance.ts';
 import { Exchange, type HttpAnswer } from './exchange.ts';
@@ -66,6 +67,7 @@ export function createWebTransport(
   const { host, tls } = options;
   const sockets = createSockets({
     max: options.socketsMax,
+    trusts: trustOf(options.trustedProxies),
     events,
     changed: deps.socketsChanged ?? (() => undefined),
     refused: () => deps.refused('BUSY'),

@@ -1,0 +1,50 @@
+/**
+ * Put off: connections that were accepted and stand behind all others, the newest first.
+ *
+ * Closed, each would be back in a moment and be accepted once more; held, it waits for as long as its client has patience,
+ * and costs a socket. Of those that wait long most have gone, which is not noticed while nothing is read: hence the order.
+ */
+
+import type { Knock } from './seams.ts';
+
+/** Empty once the connection ended. */
+interface Place {
+  knock: Knock | undefined;
+}
+
+/** Places given up among the others before they are made anew. */
+const SLACK = 1_024;
+
+export function createPutOff() {
+  let places: Place[] = [];
+  let count = 0;
+  return {
+    /** How many there are, as far as it was noticed. */
+    get count() {
+      return count;
+    },
+    hold(knock: Knock): void {
+      const place: Place = { knock };
+      if (places.length > 2 * count + SLACK) places = places.filter((one) => one.knock !== undefined);
+      places.push(place);
+      count += 1;
+      knock.hold(() => {
+        if (place.knock === undefined) return;
+        place.knock = undefined;
+        count -= 1;
+      });
+    },
+    /** The newest goes on; false: there is none. */
+    letOn(): boolean {
+      for (let place = places.pop(); place !== undefined; place = places.pop()) {
+        const { knock } = place;
+        if (knock === undefined) continue;
+        place.knock = undefined;
+        count -= 1;
+        knock.goOn();
+        return true;
+      }
+      return false;
+    },
+  };
+}

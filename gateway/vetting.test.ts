@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Registry } from 'prom-client';
+import { createVirtualClock } from '#runtime/clock.ts';
+import { createDoor } from './door/door.ts';
+import { FlowRecord } from './flow-record.ts';
+import { createGatewayMetrics } from './metrics.ts';
+import type { Dialect, Flow, Knock } from './seams.ts';
+import { createVetting } from './vetting.ts';
+
+function vetting() {
+  const clock = createVirtualClock();
+  const door = createDoor(
+    {
+      ...{ patienceMs: 10_000, patienceShare: 0.45, handshakeMs: 1, setUpMs: 0.5, speed: 1 },
+      ...{ handshakeShare: 0.5, acceptQueueMax: 512, openMax: 1_000, ceiling: undefined },
+    },
+    clock.monotonicMs(),
+  );
+  const metrics = createGatewayMetrics(new Registry());
+  const its = createVetting(door, clock, metrics);
+  const wentOn: number[] = [];
+  let numbers = 0;
+  return {
+    ...{ clock, door, metrics, its, wentOn },
+    /** One that is through its handshake and has said nothing. */
+    open(place: FlowRecord['place'] = 'silent'): FlowRecord {
+      const flow = { number: ++numbers, opening: { transport: 'websocket', address: '192.0.2.1' } };
+      const record = new FlowRecord(flow as unknown as Flow, {} as Dialect);
+      record.place = place;
+      record.openedAtMs = clock.monotonicMs();
+      return record;
+    },
+    knock: knockOf('192.0.2.1', wentOn),
+    /** A connection of which no address is known, as a trusted proxy stands between. */
+    proxied: knockOf(undefined, wentOn),
+  };
+}
+
+function knockOf(address: string | undefined, wentOn: number[]) {
+  return (number = 0): Knock => ({
+    listener: 'main',
+    address: () => address,
+    hold: () => undefined,
+    goOn: () => void wentOn.push(number),
+  });
+}
+
+test('[DOOR-63] who waited for its turn and left is not held against its address, who left at once is', async () => {
+  for (const [waitedMs, suspected] of [
+    [2_000, false],
+    [100, true],
+  ] as const) {
+    const { its, open, clock, knock } = vetting();
+    const crowd = Array.from({ length: 20 }, () => open('waiting'));
+    await clock.advance(waitedMs);
+    for (const record of crowd) its.gone(record);
+    assert.equal(its.suspects(knock()), suspected);
+  }
+});
+
+test('[DOOR-67] suspects take no more than a quarter of the places that are left', () => {
+  const { its, knock } = vetting();
+  const taken = Array.from({ length: 60 }, () => its.putsOff(knock(), 100)).filter(Boolean);
+  assert.equal(taken.length, 25);
+});
+
+test('[DOOR-68] who is open and silent for two seconds is held against its address, and once', async () => {
+  const { its, open, clock, knock } = vetting();
+  const silent = Array.from({ length: 9 }, () => open());
+  await clock.advance(1_900);
+  its.second(silent);
+  assert(!its.suspects(knock()));
+  await clock.advance(100);
+  its.second(silent);
+  assert(its.suspects(knock()));
+  for (const record of silent) its.gone(record);
+  await clock.advance(5_000);
+  assert(!its.suspects(knock()), 'nine are fewer than eight by then, eighteen would not be');
+});
+
+test('[DOOR-69] whom a trusted proxy brings is no suspect, whatever comes from where', () => {
+  const { its, open, proxied, knock } = vetting();
+  for (let i = 0; i < 100; i++) its.gone(open());
+  assert(its.suspects(knock()));
+  assert(!its.suspects(proxied()));
+});
+
+test('[DOOR-71] where nobody else has anything to be done suspects go on, the newest first, up to half of what may be open', () => {
+  const { its, door, knock, wentOn } = vetting();
+  for (let i = 0; i < 5; i++) its.putsOff(knock(i), 1_000);
+  assert(its.nobodyElse(2));
+  assert.deepEqual(wentOn, [4, 3]);
+  door.open = 500;
+  assert(!its.nobodyElse(2));
+  door.open = 499;
+  assert(its.nobodyElse(2));
+  assert(its.nobodyElse(2));
+  assert(!its.nobodyElse(2));
+  assert.deepEqual(wentOn, [4, 3, 2, 1, 0]);
+});
