@@ -132,8 +132,8 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     came[listener] += 1;
     turnSoon();
     if (!orders) return takesAnybody(listener);
-    const others = wasBusy || held.count > 0 || waiting.size > 0;
-    if (others && vetting.suspects(knock)) return vetting.putsOff(knock, deps.placesLeft(held.count));
+    const waits = wasBusy || held.count > 0 || waiting.size > 0;
+    if (vetting.standsBehind(knock, waits)) return vetting.putsOff(knock, deps.placesLeft(held.count));
     if (held.count === 0 && passed < deps.handshakesPerTurn) {
       passed += 1;
       return true;

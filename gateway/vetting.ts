@@ -5,7 +5,14 @@
 
 import type { Clock } from '#runtime/clock.ts';
 import type { Door } from './door/door.ts';
-import { forget, handshakeLed, isSuspect, isSuspectsTurn, noSuspects } from './door/suspects.ts';
+import {
+  forget,
+  handshakeLed,
+  isSuspectsTurn,
+  noSuspects,
+  othersWait,
+  standsBehind,
+} from './door/suspects.ts';
 import type { WaitingClass } from './door/waiting-room.ts';
 import type { FlowRecord } from './flow-record.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -28,6 +35,8 @@ export function createVetting(door: Door, clock: Clock, metrics: Pick<GatewayMet
   const putOff = createPutOff();
   /** What it has wasted by its silence is not counted once more. */
   const silentTooLong = new WeakSet<FlowRecord>();
+  /** Those put off go on just now. */
+  let letsOn = false;
   /** Of those who lately came by the listener for calls. */
   let inCallShare = 1;
 
@@ -38,11 +47,10 @@ export function createVetting(door: Door, clock: Clock, metrics: Pick<GatewayMet
   return {
     /** What the handshake of one that is in now has led to. */
     led,
-    /** Whether a connection is to stand behind others. What a trusted proxy brings has no address yet. */
-    suspects(knock: Knock): boolean {
+    /** Whether a connection is to stand behind others; `waits`: it would not go on at once. */
+    standsBehind(knock: Knock, waits: boolean): boolean {
       if (suspects.byNetwork.size === 0) return false;
-      const address = knock.address();
-      return address !== undefined && isSuspect(suspects, address, clock.monotonicMs());
+      return standsBehind(suspects, knock.address(), waits || letsOn, clock.monotonicMs());
     },
     /** False: it is closed, as too many stand there. */
     putsOff(knock: Knock, placesLeft: number): boolean {
@@ -55,11 +63,14 @@ export function createVetting(door: Door, clock: Clock, metrics: Pick<GatewayMet
     another(): void {
       if (isSuspectsTurn(suspects)) putOff.letOn();
     },
-    /** Nobody else has anything to be done; so many of those put off go on. Whether there was one. */
+    /** Nothing else is to be done: so many of those put off go on, where others have not come a moment ago. */
     nobodyElse(count: number): boolean {
-      if (putOff.count === 0 || door.open >= OPEN_SHARE * door.openMax) return false;
-      for (let i = 0; i < count; i++) putOff.letOn();
-      return true;
+      letsOn =
+        putOff.count > 0 &&
+        !othersWait(suspects, clock.monotonicMs()) &&
+        door.open < OPEN_SHARE * door.openMax;
+      for (let i = 0; letsOn && i < count; i++) putOff.letOn();
+      return letsOn;
     },
     /** Those put off wait for something to happen. */
     puttingOff: () => putOff.count > 0,

@@ -1,10 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { forget, handshakeLed, isSuspect, isSuspectsTurn, networkOf, noSuspects } from './suspects.ts';
+import {
+  forget,
+  handshakeLed,
+  isSuspectsTurn,
+  networkOf,
+  noSuspects,
+  othersWait,
+  standsBehind,
+} from './suspects.ts';
 
 function come(suspects: ReturnType<typeof noSuspects>, address: string, times: number, led: boolean): void {
   for (let i = 0; i < times; i++) handshakeLed(suspects, address, led, 0);
+}
+
+/** Whether it would stand behind somebody who waits. */
+function isSuspect(suspects: ReturnType<typeof noSuspects>, address: string, nowMs: number): boolean {
+  return standsBehind({ ...suspects, othersAtMs: nowMs }, address, true, nowMs);
 }
 
 test('[SUSPECT-1] an address that wastes its handshakes is a suspect, and others are not', () => {
@@ -12,7 +25,7 @@ test('[SUSPECT-1] an address that wastes its handshakes is a suspect, and others
   come(suspects, '192.0.2.1', 50, false);
   assert(isSuspect(suspects, '192.0.2.1', 0));
   assert(!isSuspect(suspects, '192.0.2.2', 0));
-  come(suspects, '192.0.2.2', 7, false);
+  come(suspects, '192.0.2.2', 3, false);
   assert(!isSuspect(suspects, '192.0.2.2', 0), 'too few to say anything');
 });
 
@@ -30,13 +43,13 @@ test('[SUSPECT-2] an address of which a third gets in is never a suspect, howeve
   );
 });
 
-test('[SUSPECT-3] whatever an address did, it is forgotten within three minutes', () => {
+test('[SUSPECT-3] whatever an address did, it is no suspect after two minutes, and forgotten within six', () => {
   fc.assert(
     fc.property(fc.array(fc.boolean(), { maxLength: 2_000 }), (outcomes) => {
       const suspects = noSuspects();
       for (const led of outcomes) handshakeLed(suspects, '192.0.2.1', led, 0);
-      assert(!isSuspect(suspects, '192.0.2.1', 90_000));
-      forget(suspects, 180_000);
+      assert(!isSuspect(suspects, '192.0.2.1', 120_001));
+      forget(suspects, 360_000);
       assert.equal(suspects.byNetwork.size, 0);
     }),
   );
@@ -76,4 +89,30 @@ test('[SUSPECT-6] whoever has a network of IPv6 has one standing, and networks b
   assert.equal(networkOf('2001:db8::1'), '2001:db8:0:0');
   assert.equal(networkOf('::1'), '0:0:0:0');
   assert.equal(networkOf('192.0.2.1'), '192.0.2.1');
+});
+
+test('[SUSPECT-7] suspects stand behind others while these wait and for a second after that, and never behind one another', () => {
+  const wasteful = () => {
+    const suspects = noSuspects();
+    come(suspects, '192.0.2.1', 100, false);
+    return suspects;
+  };
+  const arrival = fc.record({ afterMs: fc.nat(400), suspect: fc.boolean(), waits: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(arrival, { maxLength: 50 }), (arrivals) => {
+      const suspects = wasteful();
+      let nowMs = 0;
+      let waitedAtMs = Number.NEGATIVE_INFINITY;
+      for (const { afterMs, suspect, waits } of arrivals) {
+        nowMs += afterMs;
+        const behind = standsBehind(suspects, suspect ? '192.0.2.1' : '192.0.2.2', waits, nowMs);
+        if (!suspect && waits) waitedAtMs = nowMs;
+        assert.equal(behind, suspect && nowMs - waitedAtMs < 1_000);
+        assert.equal(othersWait(suspects, nowMs), nowMs - waitedAtMs < 1_000);
+      }
+    }),
+  );
+  const suspects = wasteful();
+  assert(!standsBehind(suspects, undefined, true, 0), 'of a proxy, and so another');
+  assert(standsBehind(suspects, '192.0.2.1', true, 0));
 });

@@ -3,9 +3,9 @@
  *
  * A handshake is most of what a client costs, and the door cannot tell before it who forges, says nothing, or leaves
  * as soon as it came. It can tell afterwards. So of each address it is remembered how many came through their handshake for
- * nothing and how many became sessions, both falling by half in 20 s. An address that wastes three quarters is a suspect:
- * its connections stand behind all others, and get one handshake in 16 while there are others.
- * Many clients behind one address are no suspects while a quarter of them gets in.
+ * nothing and how many became sessions, both falling by half in a minute. An address that wastes three quarters is a suspect:
+ * its connections stand behind all others, and get one handshake in 16 while others have to wait, and for a second after that.
+ * Where nobody else waits, as where all come from one address, suspects are as anybody. Many clients behind one address are no suspects while a quarter of them gets in.
  *
  * Pure, though it changes its state in place. `vetting.ts` asks it.
  */
@@ -14,6 +14,8 @@ export interface Suspects {
   readonly byNetwork: Map<string, Standing>;
   /** Handshakes of others since one of theirs. */
   others: number;
+  /** When somebody else came last who had to wait. */
+  othersAtMs: number;
 }
 
 interface Standing {
@@ -22,18 +24,20 @@ interface Standing {
   atMs: number;
 }
 
-const HALF_LIFE_MS = 20_000;
+const HALF_LIFE_MS = 60_000;
 /** Fewer say nothing. */
-const WASTED_MIN = 8;
-/** However many there were: after three or four times the half-life all is forgotten. */
-const WASTED_MAX = 100;
+const WASTED_MIN = 4;
+/** However many there were: after twice the half-life it is no suspect any more. */
+const WASTED_MAX = 16;
 const WASTED_SHARE = 0.75;
+/** Whoever waited keeps suspects back for so long. */
+const OTHERS_MS = 1_000;
 const NETWORKS_MAX = 65_536;
 /** So many handshakes of others go before one of theirs. */
 const OTHERS_BEFORE = 15;
 
 export function noSuspects(): Suspects {
-  return { byNetwork: new Map(), others: 0 };
+  return { byNetwork: new Map(), others: 0, othersAtMs: Number.NEGATIVE_INFINITY };
 }
 
 /** One of this address was through its handshake, and became a session or did not. */
@@ -50,13 +54,33 @@ export function handshakeLed(
   const standing = before ?? { wasted: 0, led: 0, atMs: nowMs };
   fade(standing, nowMs);
   if (toSession) standing.led += 1;
-  else standing.wasted = Math.min(WASTED_MAX, standing.wasted + 1);
+  else waste(standing);
   if (before === undefined) byNetwork.set(network, standing);
 }
 
-/** Whether a connection of this address stands behind those of others. */
-export function isSuspect({ byNetwork }: Suspects, address: string, nowMs: number): boolean {
-  if (byNetwork.size === 0) return false;
+/**
+ * A connection came; whether it stands behind those of others.
+ *
+ * @param address `undefined`: not known yet.
+ * @param waits it cannot go on at once.
+ */
+export function standsBehind(
+  suspects: Suspects,
+  address: string | undefined,
+  waits: boolean,
+  nowMs: number,
+): boolean {
+  if (address !== undefined && isSuspect(suspects, address, nowMs)) return othersWait(suspects, nowMs);
+  if (waits) suspects.othersAtMs = nowMs;
+  return false;
+}
+
+/** Whether somebody else waits, or had to a moment ago. */
+export function othersWait({ othersAtMs }: Suspects, nowMs: number): boolean {
+  return nowMs - othersAtMs < OTHERS_MS;
+}
+
+function isSuspect({ byNetwork }: Suspects, address: string, nowMs: number): boolean {
   const standing = byNetwork.get(networkOf(address));
   if (standing === undefined) return false;
   fade(standing, nowMs);
@@ -78,6 +102,14 @@ export function forget({ byNetwork }: Suspects, nowMs: number): void {
     fade(standing, nowMs);
     if (standing.wasted < 0.5) byNetwork.delete(network);
   }
+}
+
+/** Past the most there may be, both shrink, so that their proportion stays. */
+function waste(standing: Standing): void {
+  const wasted = standing.wasted + 1;
+  const left = Math.min(1, WASTED_MAX / wasted);
+  standing.wasted = wasted * left;
+  standing.led *= left;
 }
 
 function fade(standing: Standing, nowMs: number): void {
