@@ -47,7 +47,9 @@ export function doorText({ door, episode }: Drain): string {
 }
 
 export function seconds(ms: number | undefined): string {
-  return ms === undefined ? 'never' : `${(ms / 1_000).toFixed(ms < 10_000 ? 2 : 1)} s`;
+  return ms === undefined || ms === Number.POSITIVE_INFINITY
+    ? 'never'
+    : `${(ms / 1_000).toFixed(ms < 10_000 ? 2 : 1)} s`;
 }
 
 export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
