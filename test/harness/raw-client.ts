@@ -30,6 +30,9 @@ export interface RequestMessage {
   readonly [field: string]: unknown;
 }
 
+/** Whoever comes while a fleet starts on a machine with other work waits for a router. */
+const WELCOME_MS = 30_000;
+
 export interface RawClient {
   readonly name: string;
   readonly transport: 'websocket' | 'poll';
@@ -150,7 +153,7 @@ function clientOf(
     hello(options) {
       for (const cursor of options.cursors ?? []) inbox.cursors.set(cursor.channel, cursor);
       post({ type: 'hello', ...options });
-      return client.next('welcome', undefined, 10_000);
+      return client.next('welcome', undefined, WELCOME_MS);
     },
     request(message, timeoutMs = timeoutMsDefault) {
       const id = message.id ?? freshId();
