@@ -1,32 +1,25 @@
 /**
  * Split: how much of a frame's time on the processor each process takes.
  *
- * `node load-tests/split.ts [--kinds yardstick,volatile,durable,one] [--rate 2000] [--partitions 64]` puts one kind
- * of load after another on the same processes, a hundred frames on their way at any moment or so many a second, and prints
- * the median of the rounds. What the processes take with nothing to do is in it.
+ * `node load-tests/split.ts [--kinds yardstick,volatile,durable,one] [--rate 2000] [--partitions 64]` measures as the
+ * benchmark does, in turns, with a hundred frames on their way at any moment or so many a second, and prints the median of
+ * the rounds. What the processes take with nothing to do is taken off.
  */
 
 import { parseArgs } from 'node:util';
 import { tokenSecret } from './bench/bounds.ts';
-import { type Load, startLoad } from './bench/load.ts';
-import type { Greeting, SendOrder } from './bench/orders.ts';
-import { cpuMicros } from './bench/proc.ts';
-import {
-  fleetSystem,
-  pause,
-  type System,
-  startBenchFleet,
-  startYardstick,
-  yardstickSystem,
-} from './bench/scene.ts';
-import { spreadOf } from './bench/spread.ts';
+import { type Case, type Measured, measureFrames } from './bench/frames.ts';
+import { startLoad } from './bench/load.ts';
+import type { Greeting } from './bench/orders.ts';
+import { fleetSystem, type System, startBenchFleet, startYardstick, yardstickSystem } from './bench/scene.ts';
+import { ratios, spreadOf } from './bench/spread.ts';
 
 const { values } = parseArgs({
   options: {
     kinds: { type: 'string', default: 'yardstick,volatile,durable,one' },
     rate: { type: 'string' },
-    seconds: { type: 'string', default: '3' },
-    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '2' },
+    rounds: { type: 'string', default: '5' },
     bytes: { type: 'string', default: '200' },
     partitions: { type: 'string', default: '64' },
   },
@@ -42,11 +35,11 @@ interface Side {
   stop(): Promise<unknown>;
 }
 
+const CROWD = 'users';
 const USERS = 400;
 const IN_FLIGHT = 100;
-const WARM_MS = 1_000;
+const WARM_MS = 500;
 const native: Greeting = { kind: 'native', secret: tokenSecret };
-const seconds = Number(values.seconds);
 const kinds = values.kinds.split(',') as Kind[];
 const env = { LOG_PARTITIONS: values.partitions };
 const load = startLoad();
@@ -57,19 +50,12 @@ for (const kind of kinds) {
   const side = await started(name);
   sides.set(name, side);
   const { system, greeting } = side;
-  await load.do({
-    ...{
-      order: 'open',
-      crowd: name,
-      greeting,
-      addresses: system.addresses,
-      from: 0,
-      count: USERS,
-      atOnce: 32,
-    },
-  });
+  const open = { order: 'open', crowd: `${CROWD} ${system.name}`, greeting } as const;
+  await load.do({ ...open, addresses: system.addresses, from: 0, count: USERS, atOnce: 32 });
 }
-for (const kind of kinds) await run(kind, sides.get(sideOf(kind))!);
+const schedule = { rounds: Number(values.rounds), warmMs: WARM_MS, windowMs: Number(values.seconds) * 1_000 };
+const measured = await measureFrames(load, CROWD, kinds.map(caseOf), schedule, () => undefined);
+for (const kind of kinds) show(kind, measured.get(kind)!);
 await Promise.all([...sides.values()].map((side) => side.stop()));
 load.close();
 
@@ -89,37 +75,41 @@ async function started(name: string): Promise<Side> {
   return { system: fleetSystem(name, fleet), names, greeting: native, stop: () => fleet.stop() };
 }
 
-async function run(kind: Kind, side: Side): Promise<void> {
+function caseOf(kind: Kind): Case {
   const pace = values.rate === undefined ? { inFlight: IN_FLIGHT } : { framesPerSecond: Number(values.rate) };
-  const order: SendOrder = {
-    ...{ order: 'send', crowd: sideOf(kind), kind: kind === 'one' ? 'durable' : kind, pace },
-    bodyBytes: Number(values.bytes),
-  };
-  await load.do(order);
-  await pause(WARM_MS);
-  await measureTimes(kind, side);
-  await load.do({ order: 'rest' });
+  const { system } = sides.get(sideOf(kind))!;
+  const asked = kind === 'one' ? 'durable' : kind;
+  return { name: kind, system, kind: asked, bodyBytes: Number(values.bytes), pace };
 }
 
-async function measureTimes(kind: Kind, { system, names }: Side): Promise<void> {
-  const rounds: (readonly number[])[] = [];
-  for (let round = 0; round < Number(values.rounds); round++) {
-    await load.do({ order: 'count' });
-    const before = system.pids.map((pid) => cpuMicros([pid]));
-    await pause(seconds * 1_000);
-    const after = system.pids.map((pid) => cpuMicros([pid]));
-    const frames = await delivered(load);
-    rounds.push(after.map((micros, n) => (micros - before[n]!) / frames));
-  }
-  const columns = names.map((name, n) => `${name} ${middle(rounds.map((one) => one[n]!))}`);
-  const together = middle(rounds.map((one) => one.reduce((sum, micros) => sum + micros, 0)));
-  console.log(`${kind}: ${together} µs per frame; ${columns.join(', ')}`);
+function show(kind: Kind, rounds: readonly Measured[]): void {
+  const { names } = sides.get(sideOf(kind))!;
+  const columns = names.map((name, n) => `${name} ${middle(rounds.map((one) => one.microsEach[n]!))}`);
+  const together = middle(rounds.map(({ micros }) => micros));
+  const perSecond = middle(rounds.map(({ framesPerSecond }) => framesPerSecond / 1_000));
+  const clients = middle(rounds.map(({ loadMicros }) => loadMicros));
+  console.log(`${kind}: ${together} µs per frame${byTheOthers(kind, rounds)}; ${columns.join(', ')}`);
+  console.log(`  ${perSecond} thousand frames a second, of which the clients take ${clients} µs each`);
+}
+
+/** Ratios are taken within a round. */
+function byTheOthers(kind: Kind, rounds: readonly Measured[]): string {
+  const others = [...measured].filter(
+    ([name]) => name !== kind && (name === 'yardstick' || kind === 'durable'),
+  );
+  return others
+    .filter(([name]) => name !== 'one')
+    .map(([name, theirs]) => {
+      const by = spreadOf(ratios(rounds.map(micros), theirs.map(micros)));
+      return `, ${by.median.toFixed(2)} × ${name} (${by.min.toFixed(2)}–${by.max.toFixed(2)})`;
+    })
+    .join('');
+}
+
+function micros(one: Measured): number {
+  return one.micros;
 }
 
 function middle(all: readonly number[]): string {
   return spreadOf(all).median.toFixed(1);
-}
-
-async function delivered(load: Load): Promise<number> {
-  return (await load.do({ order: 'count' }))?.delivered ?? 0;
 }

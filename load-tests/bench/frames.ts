@@ -8,7 +8,8 @@
 
 import type { Load } from './load.ts';
 import type { SendOrder, SendPace } from './orders.ts';
-import { cpuOf, pause, type System } from './scene.ts';
+import { cpuMicros } from './proc.ts';
+import { pause, type System } from './scene.ts';
 
 /** One kind of load on one system. */
 export interface Case {
@@ -22,6 +23,11 @@ export interface Case {
 export interface Measured {
   /** Microseconds on the processor per frame delivered, of all processes of the system. */
   readonly micros: number;
+  /** Of each process, in the order of `system.pids`. */
+  readonly microsEach: readonly number[];
+  readonly framesPerSecond: number;
+  /** Of the clients' process. */
+  readonly loadMicros: number;
   readonly medianMs: number;
   readonly p99Ms: number;
 }
@@ -41,12 +47,12 @@ export async function measureFrames(
   schedule: Schedule,
   progress: (line: string) => void,
 ): Promise<ReadonlyMap<string, readonly Measured[]>> {
-  const idle = await idleMicrosPerMs(cases, schedule);
+  const idle = await idleOf(cases, schedule);
   const measured = new Map<string, Measured[]>(cases.map(({ name }) => [name, []]));
   // The first round warms the processes up and is not counted.
   for (let round = 0; round <= schedule.rounds; round++) {
     for (const one of cases) {
-      const result = await measureCase(load, crowd, one, schedule, idle.get(one.system) ?? 0);
+      const result = await measureCase(load, crowd, one, schedule, idle.get(one.system)!);
       if (round > 0) measured.get(one.name)!.push(result);
       progress(`round ${round}/${schedule.rounds}  ${one.name}  ${result.micros.toFixed(1)} µs`);
     }
@@ -57,11 +63,32 @@ export async function measureFrames(
 /** What each system takes while nothing is sent: microseconds on the processor per millisecond. */
 export async function idleMicrosPerMs(
   cases: readonly Case[],
-  { windowMs }: Schedule,
+  schedule: Schedule,
 ): Promise<ReadonlyMap<System, number>> {
+  const idle = await idleOf(cases, schedule);
+  return new Map([...idle].map(([system, each]) => [system, sum(each)]));
+}
+
+/** The same of each process. */
+async function idleOf(
+  cases: readonly Case[],
+  { windowMs }: Schedule,
+): Promise<ReadonlyMap<System, readonly number[]>> {
   const systems = [...new Set(cases.map(({ system }) => system))];
-  const measured = await Promise.all(systems.map(({ pids }) => cpuOf(pids, () => pause(2 * windowMs))));
-  return new Map(systems.map((system, n) => [system, measured[n]!.micros / measured[n]!.ms]));
+  const spent = await Promise.all(systems.map(({ pids }) => spentBy(pids, 2 * windowMs)));
+  return new Map(systems.map((system, n) => [system, spent[n]!.each.map((micros) => micros / spent[n]!.ms)]));
+}
+
+/** The time each process has on the processor meanwhile, in microseconds, and how long that was. */
+async function spentBy(
+  pids: readonly number[],
+  pauseMs: number,
+): Promise<{ readonly each: readonly number[]; readonly ms: number }> {
+  const startMs = performance.now();
+  const before = pids.map((pid) => cpuMicros([pid]));
+  await pause(pauseMs);
+  const each = pids.map((pid, n) => cpuMicros([pid]) - before[n]!);
+  return { each, ms: performance.now() - startMs };
 }
 
 async function measureCase(
@@ -69,7 +96,7 @@ async function measureCase(
   crowd: string,
   { system, kind, bodyBytes, pace }: Case,
   { warmMs, windowMs }: Schedule,
-  idleMicrosPerMs: number,
+  idle: readonly number[],
 ): Promise<Measured> {
   const order = {
     order: 'send',
@@ -81,7 +108,7 @@ async function measureCase(
   await load.do(order);
   await pause(warmMs);
   const before = await load.do({ order: 'count' });
-  const cpu = await cpuOf(system.pids, () => pause(windowMs));
+  const { each, ms } = await spentBy([...system.pids, load.pid], windowMs);
   const after = await load.do({ order: 'count' });
   const all = await load.do({ order: 'rest' });
   if (before === undefined || after === undefined || all === undefined)
@@ -90,6 +117,13 @@ async function measureCase(
   if (lost > 0 || all.refused > 0)
     throw new Error(`${system.name}, ${kind}: ${lost} of ${all.sent} lost, ${all.refused} refused`);
   const delivered = after.delivered - before.delivered;
-  const micros = (cpu.micros - idleMicrosPerMs * cpu.ms) / delivered;
-  return { micros, medianMs: after.medianMs, p99Ms: after.p99Ms };
+  const microsEach = idle.map((idleMicros, n) => (each[n]! - idleMicros * ms) / delivered);
+  return {
+    ...{ micros: sum(microsEach), microsEach, framesPerSecond: (1_000 * delivered) / ms },
+    ...{ loadMicros: each.at(-1)! / delivered, medianMs: after.medianMs, p99Ms: after.p99Ms },
+  };
+}
+
+function sum(all: readonly number[]): number {
+  return all.reduce((before, one) => before + one, 0);
 }

@@ -46,7 +46,7 @@ export type SendPace = { readonly framesPerSecond: number } | { readonly inFligh
 export type Order =
   | OpenOrder
   | SendOrder
-  /** What came since the last of these. */
+  /** What was sent and came since the order to send; how long it took, since the last of these. */
   | { readonly order: 'count' }
   /** Sends no more, and waits until what is on its way has come. */
   | { readonly order: 'rest' }
