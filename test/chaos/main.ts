@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { askedOf, misused, numberOf } from '#tools/command-line.ts';
 import { reportOf } from '../harness/checker.ts';
 import { clientFaults, type FaultKind, processFaults } from './faults.ts';
-import { type ChaosReport, runChaos, startChaosFleet } from './run.ts';
+import { type ChaosFleet, type ChaosReport, runChaos, startChaosFleet } from './run.ts';
 
 const roundMs = 120_000;
 const acknowledgedPerMinuteMin = 10_000;
@@ -55,13 +55,14 @@ for (let turn = 0; minutesPassed() < minutes; turn++) {
       const seed = firstSeed + 10 * rounds.length;
       const ms = Math.min(roundMs, (minutes - minutesPassed()) * 60_000);
       const size = { rooms: 40, membersPerRoom: 10, framesPerSecond: 0.9 };
-      const round = await runChaos(stage, {
-        ...{ seed, ms, ...size, name: `r${rounds.length}-` },
-        ...{ faultMsMax: 20_000, progress: say },
-      });
+      const options = { seed, ms, ...size, name: `r${rounds.length}-`, faultMsMax: 20_000, progress: say };
+      const round = await runChaos(stage, options).catch((error: unknown) => endedEarly(seed, ms, error));
       rounds.push(round);
       progress(round);
       if (round.findings.length > 0) console.log(reportOf(round.findings));
+      if (round.findings.length + round.failures.length > 0) keepLogs(stage, seed);
+      // What could not be played to its end may have left its clients on the fleet.
+      if (round.sent === 0) break;
     }
   } finally {
     await stage.stop();
@@ -100,6 +101,20 @@ writeFileSync(join(values.report, 'chaos.md'), page());
 console.log(page());
 process.exit(wrong.length > 0 || why.length > 0 ? 1 : 0);
 
+/** A round that could not be played: its clients did not get in, or the harness is at fault. */
+function endedEarly(seed: number, ms: number, error: unknown): ChaosReport {
+  const nothing = { sent: 0, acknowledged: 0, unknown: 0, received: 0, resumptions: 0, faults: {} };
+  return { seed, ms, ...nothing, findings: [], failures: [String(error)], timeline: [] };
+}
+
+/** What the processes that run said of late, for whoever looks for the cause. */
+function keepLogs({ fleet }: ChaosFleet, seed: number): void {
+  const dir = join(values.report, `seed-${seed}`);
+  mkdirSync(dir, { recursive: true });
+  for (const { name, lines } of [...fleet.gateways, ...fleet.routers])
+    writeFileSync(join(dir, `${name}.log`), `${lines.join('\n')}\n`);
+}
+
 function busAt(turn: number): 'alone' | 'cluster' {
   if (values.bus === 'both') return turn % 2 === 0 ? 'alone' : 'cluster';
   return values.bus === 'cluster' ? 'cluster' : 'alone';
@@ -117,6 +132,7 @@ function progress({ seed, acknowledged, faults, findings, failures }: ChaosRepor
   const hurt = Object.values(faults).reduce((all, count) => all + count, 0);
   const verdict = findings.length + failures.length === 0 ? 'clean' : 'WRONG';
   say(`seed ${seed}, ${acknowledged} acknowledged, ${hurt} faults, ${findings.length} findings: ${verdict}`);
+  for (const failure of failures) say(failure);
 }
 
 function page(): string {
