@@ -5,7 +5,7 @@
  * as soon as it came. It can tell afterwards. So of each address it is remembered how many came through their handshake for
  * nothing and how many became sessions, both falling by half in a minute. An address that wastes three quarters is a suspect:
  * its connections stand behind all others, and get one handshake in 16 while others have to wait, and for a second after that.
- * Where nobody else waits, as where all come from one address, suspects are as anybody. Many clients behind one address are no suspects while a quarter of them gets in.
+ * Where nobody else waits, as where all come from one address, they get them all. Many clients behind one address are no suspects while a quarter of them gets in.
  *
  * Pure, though it changes its state in place. `vetting.ts` asks it.
  */
@@ -59,7 +59,7 @@ export function handshakeLed(
 }
 
 /**
- * A connection came; whether it stands behind those of others.
+ * A connection came; whether it stands in the row behind that of others.
  *
  * @param address `undefined`: not known yet.
  * @param waits it cannot go on at once.
@@ -70,7 +70,8 @@ export function standsBehind(
   waits: boolean,
   nowMs: number,
 ): boolean {
-  if (address !== undefined && isSuspect(suspects, address, nowMs)) return othersWait(suspects, nowMs);
+  if (address !== undefined && isSuspect(suspects, address, nowMs))
+    return waits || othersWait(suspects, nowMs);
   if (waits) suspects.othersAtMs = nowMs;
   return false;
 }

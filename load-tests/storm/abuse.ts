@@ -94,6 +94,8 @@ interface Taken {
   /** Of the crowd while it lasted. */
   readonly guests: number;
   readonly attemptsPerSecond: number;
+  /** Before it. */
+  readonly spreadTold: Drain['spreadTold'];
 }
 
 export interface Suffered {
@@ -193,7 +195,8 @@ function takenOf(
 ): Taken {
   const verdict = verdictOf(drain, calm);
   const medianMs = median([...drain.episode.backMs]);
-  return { ...more, verdict, medianMs, ms99: verdict.backMs99 ?? Number.POSITIVE_INFINITY };
+  const { spreadTold } = drain;
+  return { ...more, spreadTold, verdict, medianMs, ms99: verdict.backMs99 ?? Number.POSITIVE_INFINITY };
 }
 
 function sizeOf({ crowd }: Abuse, sessions: number): number {
@@ -256,10 +259,13 @@ function goalsOf({ abuse, byMedian, by99, rounds }: Suffered): readonly Judged[]
   ];
 }
 
-function lineOf(title: string, { verdict, medianMs, ms99, attemptsPerSecond, counts }: Taken): string {
+function lineOf(
+  title: string,
+  { verdict, medianMs, ms99, attemptsPerSecond, counts, spreadTold }: Taken,
+): string {
   const { usedShare, costMicros, attempts, inCallMsAll, bounded } = verdict;
   const counted = [...counts].map(([name, count]) => `${count} ${name}`).join(', ');
-  return `${title}: median ${seconds(medianMs)}, 99 % ${seconds(ms99)}, in a call ${seconds(inCallMsAll)}; ${attempts.toFixed(2)} attempts, ${(100 * usedShare).toFixed(0)} % of the CPU allowed used, ${costMicros.toFixed(0)} µs per set-up; the crowd ${attemptsPerSecond.toFixed(0)}/s; ${counted}${bounded === undefined ? '' : `; DOES NOT COUNT: ${bounded}`}`;
+  return `${title}: median ${seconds(medianMs)}, 99 % ${seconds(ms99)}, in a call ${seconds(inCallMsAll)}; ${attempts.toFixed(2)} attempts, ${(100 * usedShare).toFixed(0)} % of the CPU allowed used, ${costMicros.toFixed(0)} µs per set-up, told ${spreadTold.gatewayMs} and ${spreadTold.fleetMs} ms; the crowd ${attemptsPerSecond.toFixed(0)}/s; ${counted}${bounded === undefined ? '' : `; DOES NOT COUNT: ${bounded}`}`;
 }
 
 function scene(
