@@ -61,13 +61,10 @@ async function hurting<One>(
   return true;
 }
 
-/** To those who watch, sessions that nobody can reach may be gone. */
+/** To those who watch, sessions that nobody can reach may be gone; and who cannot be reached is told late. */
 async function unreachable(scene: Scene, url: string | undefined, during: Promise<unknown>): Promise<void> {
-  const { recorder, sessions } = scene.crowd;
-  const there = sessions.filter((session) => url === undefined || session.url === url);
-  for (const { id } of there) recorder.here(id, false);
-  await during;
-  for (const session of there) if (session.connected) recorder.here(session.id, true);
+  const over = scene.crowd.recorder.outage(url);
+  await during.finally(over);
 }
 
 // Gateways and routers.

@@ -149,8 +149,18 @@ async function reported(
 ): Promise<ChaosReport> {
   const { waiting, ...tally } = await crowd.tally(settleMs);
   const failures = crowd.sessions.map((session) => session.failure()).filter((error) => error !== undefined);
-  const wronged = new Set(tally.findings.map(({ session }) => session));
-  const lives = [...wronged].slice(0, 5).map((id) => `${id}: ${lifeOf(crowd.recorder.history, id)}`);
+  const { history } = crowd.recorder;
+  const watchers = history.toldGone.filter(({ session }) =>
+    tally.findings.some((one) => one.session === session),
+  );
+  const wronged = new Set([
+    ...tally.findings.map(({ session }) => session),
+    ...watchers.map(({ watcher }) => watcher),
+  ]);
+  const outages = history.outages.map(({ url = 'all gateways', fromMs, untilMs }) => {
+    return `${Math.round(fromMs)} ms to ${Math.round(untilMs)} ms: out of reach: ${url}`;
+  });
+  const lives = [...wronged].slice(0, 5).map((id) => `${id}: ${lifeOf(history, id)}`);
   return {
     seed,
     ms,
@@ -161,7 +171,7 @@ async function reported(
       ...failures.map(String),
       ...(waiting > 0 ? [`${waiting} sends without an answer`] : []),
     ],
-    timeline: [...journal.lines, ...lives],
+    timeline: [...journal.lines, ...outages, ...lives],
   };
 }
 

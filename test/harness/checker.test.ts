@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { findings, type Rule, reportOf } from './checker.ts';
 import { createRecorder, type History, type Party, type Receipt } from './history.ts';
@@ -149,19 +149,73 @@ test('a gap that the service reported is a finding', () => {
   assert.deepEqual(rulesOf(history), ['gap']);
 });
 
-test('who was there all the time and is said to be gone is a finding; who was away a moment ago is none', () => {
-  const history = goodHistory(1);
-  history.comings.push({ session: bob.session, here: true, atMs: 1_000 });
-  history.toldGone.push({ watcher: ann.session, channel: room, session: bob.session, atMs: 9_000 });
-  const found = findings(history, 5_000);
-  assert.deepEqual(
-    found.map(({ rule, session }) => [rule, session]),
-    [['presence', bob.session]],
-  );
-  history.comings.push({ session: bob.session, here: false, atMs: 3_000 });
-  assert.deepEqual(findings(history, 5_000), [], 'it is away');
-  history.comings.push({ session: bob.session, here: true, atMs: 5_000 });
-  assert.deepEqual(findings(history, 5_000), [], 'the grace of that absence is not over');
+test('a channel that was asked for brings frames before the answer, and without one; not before it was asked for', () => {
+  const history = goodHistory(2);
+  const unanswered = { ...history, owed: history.owed.filter(({ session }) => session !== bob.session) };
+  const asks = (party: Party, channel: string, atMs: number) => ({
+    ...unanswered,
+    asked: [{ ...party, channel, atMs }],
+  });
+  const [first, second] = receiptsOf(history, bob);
+  assert(first !== undefined && second !== undefined);
+  assert.deepEqual(rulesOf(asks(bob, room, first.atMs)), []);
+  assert.deepEqual(rulesOf(asks(bob, room, second.atMs + 1)), ['not-owed'], 'it was not asked for yet');
+  assert.deepEqual(rulesOf(asks(bob, 'r/other', 0)), ['not-owed'], 'another channel was asked for');
+  assert.deepEqual(rulesOf(asks(cid, room, 0)), ['not-owed'], 'another session asked');
+  const narrowed = {
+    ...asks(bob, room, 0),
+    sent: history.sent.map((frame) => ({ ...frame, toDevice: 'x' })),
+  };
+  assert.deepEqual(rulesOf(narrowed), ['not-owed'], 'it is for another device');
+  const answered = { ...history, asked: [{ ...bob, channel: room, atMs: second.atMs + 1 }] };
+  assert.deepEqual(rulesOf(answered), ['not-owed'], 'an answer mends nothing that came before the question');
+});
+
+describe('presence', () => {
+  const url = 'ws://one';
+  const here = (party: Party, atMs: number, at = url) => ({
+    session: party.session,
+    here: true,
+    url: at,
+    atMs,
+  });
+  const away = (party: Party, atMs: number) => ({ session: party.session, here: false, url, atMs });
+  /** Ann watches, and is told at 9 s that Bob is gone; an absence may be told of for 5 s. */
+  function told(comings: History['comings'], outages: History['outages'] = []): readonly Rule[] {
+    const toldGone = [{ watcher: ann.session, channel: room, session: bob.session, atMs: 9_000 }];
+    return findings({ ...goodHistory(1), comings, outages, toldGone }, 5_000).map(({ rule }) => rule);
+  }
+
+  test('who was there all the time and is said to be gone is a finding; who was away a moment ago is none', () => {
+    const both = [here(ann, 0, 'ws://two'), here(bob, 1_000)];
+    assert.deepEqual(told(both), ['presence']);
+    assert.deepEqual(told([...both, away(bob, 8_000)]), [], 'it is away');
+    assert.deepEqual(told([...both, away(bob, 4_500), here(bob, 5_000)]), [], 'that absence may be told of');
+    assert.deepEqual(told([...both, away(bob, 3_000), here(bob, 3_500)]), ['presence']);
+    assert.deepEqual(
+      told([...both, here(bob, 6_000, 'ws://two')]),
+      ['presence'],
+      'on another flow meanwhile',
+    );
+  });
+
+  test('where a gateway was cut off, who is at it may be gone, and who watches there is told late; no other', () => {
+    const both = [here(ann, 0, 'ws://two'), here(bob, 1_000)];
+    const outage = (at: string | undefined, fromMs: number, untilMs: number) =>
+      told(both, [{ url: at, fromMs, untilMs }]);
+    assert.deepEqual(outage(url, 2_000, 6_000), []);
+    assert.deepEqual(outage('ws://two', 2_000, 6_000), []);
+    assert.deepEqual(outage(undefined, 2_000, 6_000), []);
+    assert.deepEqual(outage(undefined, 8_000, Number.POSITIVE_INFINITY), [], 'it still is');
+    assert.deepEqual(outage('ws://three', 2_000, 6_000), ['presence']);
+    assert.deepEqual(outage(undefined, 1_000, 3_000), ['presence'], 'it has been well again for long');
+    const moved = [...both, here(bob, 3_000, 'ws://three')];
+    assert.deepEqual(told(moved, [{ url, fromMs: 4_500, untilMs: 6_000 }]), ['presence'], 'it was not there');
+    assert.deepEqual(
+      told([...both, here(bob, 4_600, 'ws://three')], [{ url, fromMs: 4_500, untilMs: 6_000 }]),
+      [],
+    );
+  });
 });
 
 test('whatever single receipt is taken out, doubled or swapped with its neighbour, it is found', () => {

@@ -7,7 +7,7 @@
  * P3 (stranger): whatever arrives was sent, by the one it names, to this session, with this body.
  */
 
-import type { History, Owed, Receipt, ReportedGap, SentFrame } from './history.ts';
+import type { Asked, Coming, History, Outage, Owed, Receipt, ReportedGap, SentFrame } from './history.ts';
 
 export type Rule =
   | 'lost'
@@ -38,12 +38,13 @@ export function findings(history: History, goneAfterMs?: number): readonly Findi
   const sent = new Map(history.sent.map((frame) => [keyOf(frame.channel, frame), frame]));
   const bySession = grouped(history.received, (receipt) => receipt.session);
   const owed = grouped(history.owed, (entry) => entry.session);
+  const asked = grouped(history.asked, (entry) => entry.session);
   return [
     ...misplaced(history.sent),
     ...[...bySession].flatMap(([session, receipts]) => [
       ...outOfOrder(session, receipts),
       ...twice(session, receipts),
-      ...strangers(session, receipts, sent, owed.get(session) ?? []),
+      ...strangers(session, receipts, sent, [...(owed.get(session) ?? []), ...(asked.get(session) ?? [])]),
     ]),
     ...lost(history, bySession),
     ...history.gaps.map(gapFinding),
@@ -54,7 +55,7 @@ export function findings(history: History, goneAfterMs?: number): readonly Findi
 /** When a session was there and when not, for whoever looks into a finding. */
 export function lifeOf({ comings }: History, session: string): string {
   const own = comings.filter((coming) => coming.session === session);
-  return own.map(({ here, atMs }) => `${here ? 'here' : 'away'} ${Math.round(atMs)}`).join(', ');
+  return own.map(({ here, url, atMs }) => `${here ? `at ${url}` : 'away'} ${Math.round(atMs)}`).join(', ');
 }
 
 /** Findings as text, the first few in full; what an assertion prints. */
@@ -140,7 +141,7 @@ function strangers(
   session: string,
   receipts: readonly Receipt[],
   sent: ReadonlyMap<string, SentFrame>,
-  owed: readonly Owed[],
+  on: readonly (Owed | Asked)[],
 ): Finding[] {
   const found: Finding[] = [];
   const last = new Map<string, number>();
@@ -150,7 +151,7 @@ function strangers(
     const stranger = strangeness(receipt, frame);
     if (stranger !== undefined) found.push({ rule: 'stranger', session, channel, text: stranger });
     if (frame === undefined) continue;
-    const reason = notOwed(receipt, frame, owed);
+    const reason = notOwed(receipt, frame, on);
     if (reason !== undefined) found.push({ rule: 'not-owed', session, channel, text: reason });
     const key = `${channel} ${frame.session}`;
     const before = last.get(key) ?? 0;
@@ -174,15 +175,23 @@ function strangeness(receipt: Receipt, frame: SentFrame | undefined): string | u
   return undefined;
 }
 
-function notOwed(receipt: Receipt, frame: SentFrame, owed: readonly Owed[]): string | undefined {
-  const entry = owed.find(({ channel }) => channel === receipt.channel);
+/**
+ * A channel that was asked for brings its frames from then on, whether the answer has come, is still to come
+ * or was lost with its flow; what came before that is as wrong as what was never asked for.
+ */
+function notOwed(receipt: Receipt, frame: SentFrame, on: readonly (Owed | Asked)[]): string | undefined {
+  const entries = on.filter(({ channel }) => channel === receipt.channel);
+  const [entry] = entries;
   if (entry === undefined) return `${receipt.id}: the session is not on this channel`;
+  const askedMs = entries.find((one) => 'atMs' in one)?.atMs;
+  if (askedMs !== undefined && receipt.atMs < askedMs)
+    return `${receipt.id} came before the channel was asked for`;
   if (!isAddressed(frame, entry)) return `${receipt.id} is its own or for another device or session`;
   return undefined;
 }
 
 /** Whether a frame of the channel is meant for this session: not its own, not narrowed to another. */
-function isAddressed(frame: SentFrame, to: Owed): boolean {
+function isAddressed(frame: SentFrame, to: Owed | Asked): boolean {
   if (frame.session === to.session) return false;
   if (frame.toDevice !== undefined && frame.toDevice !== to.device) return false;
   return frame.toSession === undefined || frame.toSession === to.session;
@@ -220,18 +229,40 @@ function around(receipts: readonly Receipt[], position: number): string {
   return `before it came ${told(before)}, after it ${told(after)}`;
 }
 
-/** Whoever was there all the time is not told to be gone. */
-function saidGone({ comings, toldGone }: History, goneAfterMs: number): Finding[] {
+/**
+ * Whoever was there all the time is not told to be gone: not within so long before it is told, at a gateway that was
+ * well, to one whose gateway was well. What was true a moment ago comes late to a gateway that was cut off.
+ */
+function saidGone({ comings, outages, toldGone }: History, goneAfterMs: number): Finding[] {
   const bySession = grouped(comings, ({ session }) => session);
+  const wasWell = (session: string, fromMs: number, atMs: number) => {
+    const there = stay(bySession.get(session) ?? [], atMs);
+    const urls = there.filter((_, i) => (there[i + 1]?.atMs ?? atMs) >= fromMs).map(({ url }) => url);
+    const hit = outages.some(
+      (outage) => overlaps(outage, fromMs, atMs) && (outage.url === undefined || urls.includes(outage.url)),
+    );
+    return { sinceMs: there[0]?.atMs ?? Number.POSITIVE_INFINITY, hit };
+  };
   return toldGone
-    .filter(({ session, atMs }) => {
-      const last = (bySession.get(session) ?? []).findLast((coming) => coming.atMs <= atMs);
-      return last?.here === true && last.atMs < atMs - goneAfterMs;
+    .filter(({ session, watcher, atMs }) => {
+      const fromMs = atMs - goneAfterMs;
+      const said = wasWell(session, fromMs, atMs);
+      return said.sinceMs < fromMs && !said.hit && !wasWell(watcher, fromMs, atMs).hit;
     })
     .map(({ watcher, channel, session, atMs }) => {
       const text = `said to be gone at ${Math.round(atMs)} ms, though it was there for ${goneAfterMs} ms`;
       return { rule: 'presence', session, channel, text: `${text}; told to ${watcher}` };
     });
+}
+
+/** The flows that a session stood on, one after the other, since it was last away. */
+function stay(comings: readonly Coming[], atMs: number): readonly Coming[] {
+  const past = comings.filter((coming) => coming.atMs <= atMs);
+  return past.slice(past.findLastIndex(({ here }) => !here) + 1);
+}
+
+function overlaps(outage: Outage, fromMs: number, atMs: number): boolean {
+  return outage.fromMs <= atMs && outage.untilMs >= fromMs;
 }
 
 function gapFinding({ session, channel, epoch, from, to }: ReportedGap): Finding {

@@ -38,6 +38,15 @@ export interface Owed {
   until: number;
 }
 
+/** A session says that it wants a channel: from this moment on its frames may come, before the answer or without one. */
+export interface Asked {
+  readonly session: string;
+  readonly user: string;
+  readonly device: string;
+  readonly channel: string;
+  readonly atMs: number;
+}
+
 export interface Receipt {
   readonly session: string;
   readonly channel: string;
@@ -57,11 +66,20 @@ export interface ReportedGap {
   readonly to: number;
 }
 
-/** A session has a flow that stands, or has none, from this moment on. */
+/** A session has a flow that stands, at this gateway, or has none, from this moment on. */
 export interface Coming {
   readonly session: string;
   readonly here: boolean;
+  readonly url: string;
   readonly atMs: number;
+}
+
+/** For so long a gateway, or all of them, could not be reached or could reach nobody. */
+export interface Outage {
+  /** `undefined`: of all gateways. */
+  readonly url: string | undefined;
+  readonly fromMs: number;
+  untilMs: number;
 }
 
 /** Whoever watches a channel was told that a session is gone. */
@@ -75,10 +93,12 @@ export interface ToldGone {
 export interface History {
   readonly sent: SentFrame[];
   readonly owed: Owed[];
+  readonly asked: Asked[];
   /** In the order of their arrival at each session. */
   readonly received: Receipt[];
   readonly gaps: ReportedGap[];
   readonly comings: Coming[];
+  readonly outages: Outage[];
   readonly toldGone: ToldGone[];
 }
 
@@ -100,6 +120,8 @@ export interface Recorder {
     to?: { device?: string; session?: string },
   ): SentFrame;
   acknowledged(frame: SentFrame, position: number | undefined): void;
+  /** Before it says so; a channel that nobody asks for, such as a user's own, is only owed. */
+  asks(by: Party, channel: string): void;
   owes(to: Party, channel: string, epoch: string, after: number): Owed;
   received(by: Party, frame: FrameMessage): void;
   gap(by: Party, gap: { channel: string; epoch: string; from: number; to: number }): void;
@@ -107,12 +129,17 @@ export interface Recorder {
   acknowledgedUpTo(channel: string): number;
   /** A session is over: of this channel it is owed nothing past the position. */
   left(session: string, channel: string, position: number): void;
-  here(session: string, here: boolean): void;
+  here(session: string, here: boolean, url: string): void;
+  /** Begins; what it gives back ends it. */
+  outage(url: string | undefined): () => void;
   gone(watcher: Party, channel: string, session: string): void;
 }
 
 export function createRecorder(): Recorder {
-  const history: History = { sent: [], owed: [], received: [], gaps: [], comings: [], toldGone: [] };
+  const history: History = {
+    ...{ sent: [], owed: [], asked: [], received: [], gaps: [] },
+    ...{ comings: [], outages: [], toldGone: [] },
+  };
   const numbers = new Map<string, number>();
   const heads = new Map<string, number>();
   return {
@@ -141,6 +168,7 @@ export function createRecorder(): Recorder {
       frame.acknowledgedMs ||= performance.now();
       heads.set(frame.channel, Math.max(heads.get(frame.channel) ?? 0, position ?? 0));
     },
+    asks: (by, channel) => void history.asked.push({ ...by, channel, atMs: performance.now() }),
     owes(to, channel, epoch, after) {
       const owed: Owed = { ...to, channel, epoch, after, until: Number.POSITIVE_INFINITY };
       history.owed.push(owed);
@@ -167,7 +195,14 @@ export function createRecorder(): Recorder {
         if (owed.session === session && owed.channel === channel) owed.until = position;
       }
     },
-    here: (session, here) => void history.comings.push({ session, here, atMs: performance.now() }),
+    here: (session, here, url) => void history.comings.push({ session, here, url, atMs: performance.now() }),
+    outage(url) {
+      const outage: Outage = { url, fromMs: performance.now(), untilMs: Number.POSITIVE_INFINITY };
+      history.outages.push(outage);
+      return () => {
+        outage.untilMs = performance.now();
+      };
+    },
     gone({ session: watcher }, channel, session) {
       history.toldGone.push({ watcher, channel, session, atMs: performance.now() });
     },

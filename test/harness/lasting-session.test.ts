@@ -56,9 +56,9 @@ function say(socket: Socket, message: object): void {
   socket.send(JSON.stringify(message));
 }
 
-function sessionAt(url: string, recorder = createRecorder()) {
+function sessionAt(url: string, recorder = createRecorder(), rooms: readonly string[] = []) {
   const random = createSeededRandom(1);
-  const options = { user: 'ann', token: 't', rooms: [], recorder, random, urls: () => [url] };
+  const options = { user: 'ann', token: 't', rooms, recorder, random, urls: () => [url] };
   return createLastingSession(options);
 }
 
@@ -112,6 +112,29 @@ test('a session whose opening failed is owed nothing, and its flow is cut', asyn
   welcome(socket);
   await failed;
   assert.deepEqual(recorder.history.owed, []);
+});
+
+test('a flow that is lost before its join is answered may have brought frames of that room, and of no other', async (t) => {
+  const [sender, hall] = [{ session: 'b', user: 'bob', device: 'desk' }, 'r/hall'];
+  for (const channel of [hall, 'r/other']) {
+    const service = await scripted((_, said, socket) => {
+      if (said.type === 'hello') return welcome(socket);
+      say(socket, { ...frame, channel, epoch: 'e', position: 7, from: sender, kind: 'test', at: 1 });
+      socket.end();
+    });
+    const recorder = createRecorder();
+    const frame = { type: 'frame', id: recorder.sent(sender, channel, 'q1', 1).id, body: 1 };
+    const session = sessionAt(service.url, recorder, ['hall']);
+    t.after(() => {
+      session.close();
+      service.close();
+    });
+    await assert.rejects(session.open(service.url));
+    session.leave();
+    assert.equal(recorder.history.received.length, 1);
+    const rules = findings(recorder.history).map(({ rule }) => rule);
+    assert.deepEqual(rules, channel === hall ? [] : ['not-owed']);
+  }
 });
 
 test('whoever has left is not there any more: it is not hurt, and does not change its device twice', async (t) => {

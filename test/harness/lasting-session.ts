@@ -119,11 +119,11 @@ export function createLastingSession(options: LastingOptions): LastingSession {
     abandoned.pop();
     lines = [line];
     for (const room of rooms) {
+      recorder.asks(party as Party, `r/${room}`);
       const reply = await client.request({ type: 'join', room }, 10_000);
       assert(reply.type === 'ack' && reply.cursor !== undefined, JSON.stringify(reply));
       owed(reply.cursor);
     }
-    recorder.here(welcome.session, true);
     stand(line);
   }
 
@@ -159,6 +159,7 @@ export function createLastingSession(options: LastingOptions): LastingSession {
 
   function goOn(line: Line): void {
     url = line.url;
+    recorder.here(party?.session ?? '', true, url);
     sending = { line, sinceMs: performance.now() };
     for (const room of watches)
       line.client.post({ type: 'presence.watch', id: `w-${room}`, channel: `r/${room}` });
@@ -178,7 +179,7 @@ export function createLastingSession(options: LastingOptions): LastingSession {
     sending = undefined;
     const older = lines.at(-1);
     if (older !== undefined && random.draw() < 0.5) return goOn(older);
-    recorder.here(party?.session ?? '', false);
+    recorder.here(party?.session ?? '', false, url);
     const { resume } = client.resumption();
     resumed(resume).catch((error: unknown) => {
       failed ??= error;
@@ -194,7 +195,6 @@ export function createLastingSession(options: LastingOptions): LastingSession {
       if (line === undefined) continue;
       resumptions++;
       lines = [...lines, line];
-      recorder.here(party?.session ?? '', true);
       stand(line);
       return;
     }
@@ -334,7 +334,7 @@ export function createLastingSession(options: LastingOptions): LastingSession {
       for (const client of abandoned) client.cut();
       if (party === undefined) return;
       for (const { position, channel } of cursors.values()) recorder.left(session.id, channel, position);
-      recorder.here(session.id, false);
+      recorder.here(session.id, false, url);
     },
     close() {
       ended = true;
