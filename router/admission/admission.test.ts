@@ -196,3 +196,23 @@ test('[ADMIT-12] who is heard, who is silent, and a gateway that goes away is no
   const { loads, silent } = fleetView(later, 5_000);
   assert.deepEqual([...loads.keys(), silent], ['a', 1]);
 });
+
+test('[ADMIT-13] clients are moved once for a report: a gateway that is slow to report gives none twice', () => {
+  const loads = new Map([
+    ['full', load({ workMs: 3_000, movable: 100, url: 'wss://full' })],
+    ['idle', load({ url: 'wss://idle' })],
+  ]);
+  let state = reported(learned(), loads, 0);
+  const movesAt = (nowMs: number) => {
+    const [next, { moves }] = considered(state, policy, nowMs);
+    state = next;
+    return moves;
+  };
+  const planned = [{ from: 'full', to: 'idle', clients: 100 }];
+  assert.deepEqual(movesAt(10), planned);
+  assert.deepEqual(movesAt(260), []);
+  state = reported(state, new Map([['idle', load({ url: 'wss://idle' })]]), 300);
+  assert.deepEqual(movesAt(510), [], 'it has not said how many are left');
+  state = reported(state, loads, 600);
+  assert.deepEqual(movesAt(760), planned);
+});

@@ -36,6 +36,8 @@ interface Reporter {
   /** What its clients were told, and when. */
   readonly told: ToldSpread | undefined;
   readonly toldAtMs: number;
+  /** When it was last asked to send clients on, or was to get some. */
+  readonly movedAtMs: number;
 }
 
 export interface Admission {
@@ -101,8 +103,9 @@ export function reported(state: Admission, loads: ReadonlyMap<string, Load>, now
   for (const [gateway, load] of loads) {
     const before = reporters.get(gateway);
     const toldAtMs = before?.toldAtMs ?? Number.NEGATIVE_INFINITY;
+    const movedAtMs = before?.movedAtMs ?? Number.NEGATIVE_INFINITY;
     const saysSo = nowMs - toldAtMs >= TOLD_IS_REPORTED_MS ? load.spread : undefined;
-    reporters.set(gateway, { load, atMs: nowMs, told: standing(before?.told, saysSo), toldAtMs });
+    reporters.set(gateway, { load, atMs: nowMs, told: standing(before?.told, saysSo), toldAtMs, movedAtMs });
   }
   return { ...state, reporters };
 }
@@ -151,10 +154,19 @@ export function considered(
       ...(shed === undefined ? {} : { shed }),
     };
   });
+  const planned = moves(heardSinceMoved(fresh), policy.setUpShare);
+  for (const gateway of new Set(planned.flatMap(({ from, to }) => [from, to])))
+    reporters.set(gateway, { ...reporters.get(gateway)!, movedAtMs: nowMs });
   return [
     { ...next, window: window + 1, carried: dealt.carried, reporters },
-    { term, window, told, moves: moves(loads, policy.setUpShare) },
+    { term, window, told, moves: planned },
   ];
+}
+
+/** A report of before says nothing of those who were moved: a gateway that is slow to report would give the same ones twice. */
+function heardSinceMoved(fresh: Fresh): ReadonlyMap<string, Load> {
+  const heard = fresh.filter(([, { atMs, movedAtMs }]) => atMs >= movedAtMs);
+  return new Map(heard.map(([gateway, { load }]) => [gateway, load]));
 }
 
 /** Every 250 ms, by the routers that do not decide. */
