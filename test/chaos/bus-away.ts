@@ -31,7 +31,7 @@ export async function busGoesAway(options: AwayOptions): Promise<Crowd> {
   const { nats, gateways, routers } = stage.fleet;
   assert(nats !== undefined);
   const crowd = await gatherCrowd(options);
-  await crowd.run(5_000);
+  await crowd.run(3_000);
   const announcedBefore = await announcements(stage);
   await nats.kill();
   await Promise.all([crowd.run(shockMs), healthy(stage, shockMs)]);

@@ -16,7 +16,7 @@ describe('[P1][P2][P7] the bus dies and comes back: sockets stay up, and nothing
       stage,
       ...(long
         ? { rooms: 200, awayMs: 420_000, growthMax: 0.05, framesPerSecond: 0.05 }
-        : { rooms: 30, awayMs: 18_000, growthMax: 0.2, framesPerSecond: 0.3 }),
+        : { rooms: 30, awayMs: 15_000, growthMax: 0.2, framesPerSecond: 0.3 }),
       ...{ membersPerRoom: 10, healMsMax: 10_000 },
     });
   });

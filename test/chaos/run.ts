@@ -101,7 +101,12 @@ export async function startChaosFleet(
 
 export async function runChaos(stage: ChaosFleet, options: ChaosOptions): Promise<ChaosReport> {
   const { seed, ms, rooms, membersPerRoom, framesPerSecond, name = '' } = options;
-  const crowd = await gatherCrowd({ stage, rooms, membersPerRoom, framesPerSecond, seed, name, graceMs });
+  // Whoever waits for something wrong does not wait for presence as well.
+  const presence = options.untilWrong === true ? {} : { graceMs };
+  const crowd = await gatherCrowd({
+    ...{ stage, rooms, membersPerRoom, framesPerSecond, seed, name },
+    ...presence,
+  });
   // Faults draw from their own numbers, so that how many frames were sent does not move them.
   const random = createSeededRandom(seed + 1);
   const scene: Scene = {
