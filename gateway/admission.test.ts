@@ -105,6 +105,21 @@ describe('a gateway and the routers that decide', () => {
     assert.deepEqual([limits, limited?.perUser, wouldLimit?.perUser], [6, 1, 1]);
   });
 
+  test('[ADMIT-35] who says nothing is not sent away while others wait, and is when they are in', async () => {
+    const { connect, stage, tell, open } = await toldGateway();
+    await tell({ credits: nobody });
+    const silent = connect();
+    const ann = await open('ann');
+    for (let ms = 0; ms < 20_000; ms += 2_000) {
+      await stage.clock.advance(2_000);
+      await tell({ credits: nobody });
+    }
+    assert.deepEqual([ann.of('welcome').length, silent.closedFor], [0, undefined]);
+    await tell({ credits: { gateways: 1, all: { credits: 10, perSecond: 10 } } });
+    await stage.clock.advance(2_600);
+    assert.deepEqual([ann.of('welcome').length, silent.closedFor], [1, 'NO_HELLO']);
+  });
+
   test('[ADMIT-34] sessions that are shed are idle ones, and are told how to come back', async () => {
     const { stage, tell, open } = await toldGateway();
     const flows = [await open('ann'), await open('bob'), await open('eve')];

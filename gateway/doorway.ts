@@ -43,6 +43,8 @@ export type Doorway = ReturnType<typeof createDoorway>;
 
 /** Clients sent on come within this time, so that not all knock at once. */
 const SENT_ON_MS = 250;
+/** How often it is looked whether there is time to send the silent away. */
+const SILENT_LOOK_MS = 2_500;
 
 export function createDoorway(deps: DoorwayDeps) {
   const { clock, random, config, metrics, flows, tell } = deps;
@@ -237,8 +239,17 @@ export function createDoorway(deps: DoorwayDeps) {
     if (record.callSeal !== undefined) returned(callTokens, record.callSeal, record.flow.number);
   }
 
+  /**
+   * The time of a flow is up. Where it has said nothing and others wait, that can wait too: sent away it would be back at
+   * once, for another handshake, and where it is it costs a socket.
+   */
+  function inTime(record: FlowRecord, act: () => void): void {
+    if (record.place !== 'silent' || !keeper.busy()) return act();
+    flows.setTimer(record, 'inTime', SILENT_LOOK_MS, () => inTime(record, act));
+  }
+
   const { knocked, busy, stop } = keeper;
-  return { knocked, opened, stands, ended, busy, stop, fault, hello, heard, report, second };
+  return { knocked, inTime, opened, stands, ended, busy, stop, fault, hello, heard, report, second };
 }
 
 function isPoll(record: FlowRecord): boolean {

@@ -228,7 +228,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         return metrics.faults.inc({ fault: effect.fault });
       case 'timer':
         return flows.setTimer(record, effect.name, effect.afterMs, () =>
-          tell(record, { kind: 'timer', name: effect.name }),
+          doorway.inTime(record, () => tell(record, { kind: 'timer', name: effect.name })),
         );
       case 'close':
         return flows.fail(record, effect.fault);

@@ -73,7 +73,7 @@ const abuses: readonly Abuse[] = [
 
 const LONGER_MAX = 1.2;
 const COMES_MS = 5_000;
-const BEFORE_MS = 5_000;
+const BEFORE_MS = 7_000;
 /** In multiples of the optimum. */
 const PATIENCE = 4;
 const FAULTS = 'gateway_faults_total';
