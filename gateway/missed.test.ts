@@ -137,3 +137,29 @@ test('[GAP-7] a cursor that stays past the end is of another log: a gap, and wha
   assert.deepEqual(gapsOf(again), [[position + 100, position]]);
   assert.deepEqual(idsOf(again), ['before']);
 });
+
+test('[GAP-8] attached anew while such a leader is asked, it keeps its cursor: no gap, and nothing twice', async () => {
+  const { stage, flow, connect } = await annOnStage();
+  const head = await stage.append('u/ann', 'before');
+  const epoch = flow.of('frame')[0]?.epoch ?? '';
+  const resumption = resumptionOf(flow);
+  flow.cut();
+  const cursor = { channel: 'u/ann', epoch, position: head + 3 };
+  const { log } = stage.bus;
+  const { end } = log;
+  Object.assign(log, { end: () => Promise.resolve(head) });
+  const again = connect();
+  again.say({ type: 'hello', resume: resumption.resume, cursors: [cursor] });
+  await stage.clock.advance(200);
+  // What is lost on its way is noticed by the next beat, and all of the partition is announced anew.
+  stage.dropDeliveries = true;
+  await stage.append('u/ann', 'first');
+  stage.dropDeliveries = false;
+  await stage.clock.advance(1_500);
+  for (const id of ['second', 'third']) await stage.append('u/ann', id);
+  Object.assign(log, { end });
+  await stage.clock.advance(4_000);
+  await stage.append('u/ann', 'later');
+  assert.deepEqual(gapsOf(again), []);
+  assert.deepEqual(idsOf(again), ['later']);
+});

@@ -144,8 +144,10 @@ export function createDelivery({ log, events, metrics, readsMax, clock }: Delive
     let verdict = first;
     if (!(await events.writable(sub.flow)) || !isReading(sub, round)) return;
     if (verdict.kind === 'ask-end') {
-      verdict = endVerdict(sub, standing, await endFor(sub, round));
+      const end = await endFor(sub, round);
+      // The verdict moves the cursor: attached anew meanwhile, it is for that attach to ask.
       if (!isReading(sub, round)) return;
+      verdict = endVerdict(sub, standing, end);
     }
     if (verdict.kind === 'read') {
       if (verdict.gap) events.gap(sub, verdict.gap, first.kind === 'ask-end');
