@@ -28,7 +28,7 @@ const INCREMENT = 0.02;
 /** Of the places that are left, for those that are put off. */
 const PLACES_SHARE = 0.25;
 /** Of the flows that may be open and not set up: where others hold more, those put off stay so. */
-const OPEN_SHARE = 0.5;
+const OPEN_SHARE = 0.75;
 
 export function createVetting(door: Door, clock: Clock, metrics: Pick<GatewayMetrics, 'shunned'>) {
   const suspects = noSuspects();
