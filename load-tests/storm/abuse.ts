@@ -91,6 +91,8 @@ interface Taken {
   readonly ms99: number;
   /** What the gateways counted, from before the crowd came. */
   readonly counts: ReadonlyMap<string, number>;
+  /** Of that, from when the connections broke. */
+  readonly countsSince: ReadonlyMap<string, number>;
   /** Of the crowd while it lasted. */
   readonly guests: number;
   readonly attemptsPerSecond: number;
@@ -162,16 +164,19 @@ async function taken(stage: Stage, abuse: Abuse | undefined, calm: Calm, options
   const guests = abuse && (await invited(stage, abuse, options.sessions));
   await (guests?.ramp(COMES_MS) ?? pause(COMES_MS));
   await pause(BEFORE_MS);
+  const atBreak = await countsOf(stage);
   const attempts = guests?.tally().attempts ?? 0;
   const fromMs = performance.now();
   const title = abuse?.name ?? 'nobody';
   const drain = await lose(stage, lossOf(title, guests, options), progress(title));
   const attemptsPerSecond =
     (1_000 * ((guests?.tally().attempts ?? 0) - attempts)) / (performance.now() - fromMs);
-  const counts = grown(before, await countsOf(stage));
+  const after = await countsOf(stage);
+  const [counts, countsSince] = [grown(before, after), grown(atBreak, after)];
   if (guests !== undefined) stage.dismiss(guests);
   const one = takenOf(drain, calm, {
     counts,
+    countsSince,
     attemptsPerSecond,
     guests: abuse === undefined ? 0 : sizeOf(abuse, options.sessions),
   });
@@ -191,7 +196,7 @@ function lossOf(name: string, guests: Stage['swarm'] | undefined, { drainMs }: O
 function takenOf(
   drain: Drain,
   calm: Calm,
-  more: Pick<Taken, 'counts' | 'guests' | 'attemptsPerSecond'>,
+  more: Pick<Taken, 'counts' | 'countsSince' | 'guests' | 'attemptsPerSecond'>,
 ): Taken {
   const verdict = verdictOf(drain, calm);
   const medianMs = median([...drain.episode.backMs]);
@@ -261,10 +266,10 @@ function goalsOf({ abuse, byMedian, by99, rounds }: Suffered): readonly Judged[]
 
 function lineOf(
   title: string,
-  { verdict, medianMs, ms99, attemptsPerSecond, counts, spreadTold }: Taken,
+  { verdict, medianMs, ms99, attemptsPerSecond, countsSince, spreadTold }: Taken,
 ): string {
   const { usedShare, costMicros, attempts, inCallMsAll, bounded } = verdict;
-  const counted = [...counts].map(([name, count]) => `${count} ${name}`).join(', ');
+  const counted = [...countsSince].map(([name, count]) => `${count} ${name}`).join(', ');
   return `${title}: median ${seconds(medianMs)}, 99 % ${seconds(ms99)}, in a call ${seconds(inCallMsAll)}; ${attempts.toFixed(2)} attempts, ${(100 * usedShare).toFixed(0)} % of the CPU allowed used, ${costMicros.toFixed(0)} µs per set-up, told ${spreadTold.gatewayMs} and ${spreadTold.fleetMs} ms; the crowd ${attemptsPerSecond.toFixed(0)}/s; ${counted}${bounded === undefined ? '' : `; DOES NOT COUNT: ${bounded}`}`;
 }
 
@@ -313,14 +318,19 @@ function table(without: readonly Taken[], suffered: readonly Suffered[]): string
         `${its.medianMs} (× ${byMedian.toFixed(2)})`,
         `${its.ms99} (× ${by99.toFixed(2)})`,
         its.inCall,
-        [...rounds.at(-1)!.counts].map(([name, count]) => `${count} ${name}`).join(', '),
+        countedOf(rounds.at(-1)!),
       ];
     }),
   ]);
 }
 
+/** Over all, and while those who behave came back. */
+function countedOf({ counts, countsSince }: Taken): string {
+  return [...counts].map(([name, count]) => `${count} (${countsSince.get(name) ?? 0}) ${name}`).join(', ');
+}
+
 const NOTES =
-  '× is the median over the rounds of the time with the crowd over the mean of the times without it, before and after. What was counted is of the last round, from before the crowd came to the end of the drain, those who behave included.';
+  '× is the median over the rounds of the time with the crowd over the mean of the times without it, before and after. What was counted is of the last round, from before the crowd came to the end of the drain, those who behave included; in brackets: of it, after the connections broke.';
 
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
