@@ -89,7 +89,10 @@ function show(kind: Kind, rounds: readonly Measured[]): void {
   const perSecond = middle(rounds.map(({ framesPerSecond }) => framesPerSecond / 1_000));
   const clients = middle(rounds.map(({ loadMicros }) => loadMicros));
   console.log(`${kind}: ${together} µs per frame${byTheOthers(kind, rounds)}; ${columns.join(', ')}`);
-  console.log(`  ${perSecond} thousand frames a second, of which the clients take ${clients} µs each`);
+  const sleeps = spreadOf(rounds.map((one) => one.sleeps)).median.toFixed(2);
+  console.log(
+    `  ${perSecond} thousand frames a second; ${clients} µs of the clients and ${sleeps} sleeps for each`,
+  );
 }
 
 /** Ratios are taken within a round. */

@@ -8,7 +8,7 @@
 
 import type { Load } from './load.ts';
 import type { SendOrder, SendPace } from './orders.ts';
-import { cpuMicros } from './proc.ts';
+import { cpuMicros, sleepsOf } from './proc.ts';
 import { pause, type System } from './scene.ts';
 
 /** One kind of load on one system. */
@@ -26,6 +26,8 @@ export interface Measured {
   /** Of each process, in the order of `system.pids`. */
   readonly microsEach: readonly number[];
   readonly framesPerSecond: number;
+  /** How often a thread of the system found nothing to do, per frame. */
+  readonly sleeps: number;
   /** Of the clients' process. */
   readonly loadMicros: number;
   readonly medianMs: number;
@@ -108,7 +110,9 @@ async function measureCase(
   await load.do(order);
   await pause(warmMs);
   const before = await load.do({ order: 'count' });
+  const sleptBefore = sleepsOf(system.pids);
   const { each, ms } = await spentBy([...system.pids, load.pid], windowMs);
+  const slept = sleepsOf(system.pids) - sleptBefore;
   const after = await load.do({ order: 'count' });
   const all = await load.do({ order: 'rest' });
   if (before === undefined || after === undefined || all === undefined)
@@ -119,7 +123,12 @@ async function measureCase(
   const delivered = after.delivered - before.delivered;
   const microsEach = idle.map((idleMicros, n) => (each[n]! - idleMicros * ms) / delivered);
   return {
-    ...{ micros: sum(microsEach), microsEach, framesPerSecond: (1_000 * delivered) / ms },
+    ...{
+      micros: sum(microsEach),
+      microsEach,
+      framesPerSecond: (1_000 * delivered) / ms,
+      sleeps: slept / delivered,
+    },
     ...{ loadMicros: each.at(-1)! / delivered, medianMs: after.medianMs, p99Ms: after.p99Ms },
   };
 }

@@ -20,6 +20,19 @@ function cpuMicrosOf(pid: number): number {
   return nanos / 1_000;
 }
 
+/** How often threads of these processes have gone to sleep for want of work. */
+export function sleepsOf(pids: readonly number[]): number {
+  return pids.flatMap(threadStatuses).reduce((sum, status) => sum + Number(SLEEPS.exec(status)?.[1]), 0);
+}
+
+const SLEEPS = /^voluntary_ctxt_switches:\s+(\d+)$/m;
+
+function threadStatuses(pid: number): readonly string[] {
+  return readdirSync(`/proc/${pid}/task`).map((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8'),
+  );
+}
+
 /**
  * Bytes of memory that are this process's own: of its PSS what is anonymous. The rest is its share of the program's
  * pages, which changes with whatever else runs the same program.
