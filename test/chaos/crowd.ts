@@ -81,17 +81,25 @@ export async function gatherCrowd(options: CrowdOptions): Promise<Crowd> {
     return session;
   }
 
+  let slowestMs = 0;
+  async function timed(session: LastingSession, url: string): Promise<void> {
+    const fromMs = performance.now();
+    await session.open(url);
+    slowestMs = Math.max(slowestMs, performance.now() - fromMs);
+  }
+
   const sessions = Array.from({ length: size }, (_, i) => sessionOf(i, 'phone'));
   const urls = stage.fleet.urls();
   try {
     for (let i = 0; i < size; i += openAtOnce) {
       const some = sessions.slice(i, i + openAtOnce);
-      await Promise.all(some.map((session, k) => session.open(urls[(i + k) % urls.length] as string)));
+      await Promise.all(some.map((session, k) => timed(session, urls[(i + k) % urls.length] as string)));
     }
   } catch (error) {
     for (const session of sessions) session.close();
     throw error;
   }
+  console.log(`${size} sessions stand; the slowest took ${Math.round(slowestMs)} ms`);
 
   let sent = 0;
   function sendOne(): void {
