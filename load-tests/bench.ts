@@ -41,7 +41,7 @@ Measures what a frame, a session and a resume cost, and writes docs/benchmarks.m
   --quick        a short run that writes nothing
   --only GROUPS  some of ${groupNames.join(', ')} (with commas), written nowhere;
                  or peers (with --peers), or door, whose section is written
-  --peers        other servers beside ours as well
+  --peers        other servers beside ours as well; needs redis-server, and Centrifugo or Go to build it with
   --help         this text`,
 };
 const { values } = askedOf(command, {
