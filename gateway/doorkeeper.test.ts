@@ -111,6 +111,7 @@ function doorkeeper(mode: DoorMode = 'law', more: Partial<DoorPolicy> = {}) {
         address: () => address,
         hold: (gone: () => void) => void held.push({ number, gone }),
         goOn: () => void wentOn.push(number),
+        close: () => undefined,
       };
       if (keeper.knocked(knock)) taken += 1;
     }

@@ -234,6 +234,8 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     const { number } = record.flow;
     if (record.place !== 'in' && !sent) vetting.gone(record);
     if (record.place === 'silent' || record.place === 'waiting') {
+      // What its end took is work of the door, about as much as a set-up, and none that a drain would find there.
+      setUpsSince += 1;
       silent.delete(number);
       waiting.delete(number);
       left(door, number);

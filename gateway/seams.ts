@@ -29,6 +29,8 @@ export interface Knock {
   hold(gone: () => void): void;
   /** After `hold`; does nothing once it is gone. */
   goOn(): void;
+  /** After `hold`, instead of going on. */
+  close(): void;
 }
 
 /** What is known of a connection before a byte of its dialect was read. */

@@ -20,6 +20,7 @@ function vetting() {
   const metrics = createGatewayMetrics(new Registry());
   const its = createVetting(door, clock, metrics);
   const wentOn: number[] = [];
+  const closed: number[] = [];
   let numbers = 0;
   return {
     ...{ clock, door, metrics, its, wentOn },
@@ -31,7 +32,8 @@ function vetting() {
       record.openedAtMs = clock.monotonicMs();
       return record;
     },
-    knock: knockOf('192.0.2.1', wentOn),
+    closed,
+    knock: knockOf('192.0.2.1', wentOn, closed),
     /** A connection of which no address is known, as a trusted proxy stands between. */
     proxied: knockOf(undefined, wentOn),
   };
@@ -43,12 +45,13 @@ function isBehind(its: ReturnType<typeof createVetting>, knock: Knock): boolean 
   return its.standsBehind(knock, true);
 }
 
-function knockOf(address: string | undefined, wentOn: number[]) {
+function knockOf(address: string | undefined, wentOn: number[], closed: number[] = []) {
   return (number = 0): Knock => ({
     listener: 'main',
     address: () => address,
     hold: () => undefined,
     goOn: () => void wentOn.push(number),
+    close: () => void closed.push(number),
   });
 }
 
@@ -121,4 +124,21 @@ test('[DOOR-72] who comes while suspects go on keeps them back, although nothing
   its.standsBehind(knockOf('192.0.2.2', [])(), false);
   assert(!its.nobodyElse(2));
   assert.deepEqual(wentOn, [4, 3]);
+});
+
+test('[DOOR-73] who was put off for twelve seconds is closed, as its client has most likely gone, and nobody before', async () => {
+  const { its, clock, knock, wentOn, closed } = vetting();
+  for (let i = 0; i < 4; i++) {
+    its.putsOff(knock(i), 1_000);
+    await clock.advance(1_000);
+  }
+  await clock.advance(7_900);
+  its.second([]);
+  assert.deepEqual(closed, []);
+  await clock.advance(1_200);
+  its.second([]);
+  assert.deepEqual(closed, [0, 1]);
+  assert(its.nobodyElse(4));
+  assert.deepEqual(wentOn, [3, 2]);
+  assert(!its.puttingOff());
 });

@@ -25,6 +25,8 @@ const PATIENT_MS = 2_000;
 const SILENT_MS = 2_000;
 /** How much one hello by the listener for calls says of all of them. */
 const INCREMENT = 0.02;
+/** Longer than a client has patience. */
+const PUT_OFF_MS = 12_000;
 /** Of the places that are left, for those that are put off. */
 const PLACES_SHARE = 0.25;
 /** Of the flows that may be open and not set up: where others hold more, those put off stay so. */
@@ -56,7 +58,7 @@ export function createVetting(door: Door, clock: Clock, metrics: Pick<GatewayMet
     putsOff(knock: Knock, placesLeft: number): boolean {
       metrics.shunned.inc();
       if (putOff.count >= PLACES_SHARE * placesLeft) return false;
-      putOff.hold(knock);
+      putOff.hold(knock, clock.monotonicMs());
       return true;
     },
     /** The handshake of another begins. */
@@ -89,6 +91,7 @@ export function createVetting(door: Door, clock: Clock, metrics: Pick<GatewayMet
     second(silent: Iterable<FlowRecord>): void {
       const nowMs = clock.monotonicMs();
       forget(suspects, nowMs);
+      putOff.endBefore(nowMs - PUT_OFF_MS);
       for (const record of silent) {
         if (nowMs - record.openedAtMs < SILENT_MS) return;
         if (silentTooLong.has(record)) continue;

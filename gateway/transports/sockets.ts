@@ -88,4 +88,10 @@ class Connection implements Knock {
     this.response = undefined;
     response?.resume();
   }
+
+  close(): void {
+    const { response } = this;
+    this.response = undefined;
+    response?.close();
+  }
 }

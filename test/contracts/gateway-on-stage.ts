@@ -88,7 +88,13 @@ export async function startGatewayOnStage(stage: Stage, env: Readonly<Record<str
     connect(listener: Listener = 'main'): StageFlow {
       const hub = events;
       assert(
-        hub?.knocked({ listener, address: () => '127.0.0.1', hold: () => undefined, goOn: () => undefined }),
+        hub?.knocked({
+          listener,
+          address: () => '127.0.0.1',
+          hold: () => undefined,
+          goOn: () => undefined,
+          close: () => undefined,
+        }),
       );
       return opened(hub as TransportEvents, ++flows, listener);
     },
