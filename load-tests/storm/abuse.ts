@@ -274,7 +274,7 @@ function lineOf(
 }
 
 function scene(
-  { sessions, gateways, rounds }: Options,
+  { sessions, gateways, rounds, tls }: Options,
   { costMicros }: Calm,
   share: number,
   allowed: number,
@@ -285,7 +285,7 @@ function scene(
     return `${seconds(median(sorted))} (${seconds(sorted[0])} to ${seconds(sorted.at(-1))})`;
   };
   return [
-    `${sessions} sessions over TLS 1.3 on ${gateways} gateways, each held to ${(100 * share).toFixed(2)} % of a core: together they set up ${((1e6 * allowed) / costMicros).toFixed(0)} a second in calm. All connections break at once, while the gateways live on. In ${rounds === 1 ? 'turns' : `${rounds} rounds of turns`} with nobody beside them and with each crowd, which comes within ${COMES_MS / 1_000} s, ${(COMES_MS + BEFORE_MS) / 1_000} s before, from addresses of its own, ${PER_ADDRESS} of it from each.`,
+    `${sessions} sessions over ${tls ? 'TLS 1.3' : 'plain TCP'} on ${gateways} gateways, each held to ${(100 * share).toFixed(2)} % of a core: together they set up ${((1e6 * allowed) / costMicros).toFixed(0)} a second in calm. All connections break at once, while the gateways live on. In ${rounds === 1 ? 'turns' : `${rounds} rounds of turns`} with nobody beside them and with each crowd, which comes within ${COMES_MS / 1_000} s, ${(COMES_MS + BEFORE_MS) / 1_000} s before, from addresses of its own, ${PER_ADDRESS} of it from each.`,
     `Without any crowd, ${without.length} times: half were back after ${range(({ medianMs }) => medianMs)}, 99 % after ${range(({ ms99 }) => ms99)}.`,
   ].join('\n');
 }
