@@ -136,7 +136,7 @@ export async function abused(options: Options, stageOptions: StageOptions): Prom
       text: [scene(options, calm, share, stage.allowed(), without), table(without, suffered), NOTES].join(
         '\n\n',
       ),
-      judged: suffered.flatMap(goalsOf),
+      judged: [...suffered.flatMap(goalsOf), ...without.flatMap(countsOnly)],
     };
   } finally {
     await stage.stop();
@@ -262,6 +262,13 @@ function goalsOf({ abuse, byMedian, by99, rounds }: Suffered): readonly Judged[]
     },
     { met: counted, text: `${abuse.title}: counted as ${abuse.counted}` },
   ];
+}
+
+/** What others are compared to has to count as well. */
+function countsOnly({ verdict: { bounded } }: Taken): readonly Judged[] {
+  return bounded === undefined
+    ? []
+    : [{ met: false, text: `with nobody beside them: does not count: ${bounded}` }];
 }
 
 function lineOf(
