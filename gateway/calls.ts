@@ -95,15 +95,13 @@ export function createCalls(deps: CallsDeps) {
       if (record.callSealedUntilMs > 0) sealed -= 1;
       record.callSealedUntilMs = 0;
     },
-    /** Once a second: calls that fell silent. What their clients hold runs out by itself. */
-    second(records: Iterable<FlowRecord>): void {
-      const nowMs = clock.nowMs();
-      for (const record of records) {
-        if (record.call === undefined || inCallUntilMs(record.call, leaseMs) > nowMs) continue;
-        if (record.call.phase === 'in' || nowMs - record.call.sentAtMs > leaseMs) record.call = undefined;
-        if (record.callSealedUntilMs <= nowMs) this.ended(record);
-      }
-      metrics.sessionsInCall.set(sealed);
+    /** Whether its call fell silent. What its client holds runs out by itself. */
+    look(record: FlowRecord, nowMs: number): void {
+      if (record.call === undefined || inCallUntilMs(record.call, leaseMs) > nowMs) return;
+      if (record.call.phase === 'in' || nowMs - record.call.sentAtMs > leaseMs) record.call = undefined;
+      if (record.callSealedUntilMs <= nowMs) this.ended(record);
     },
+    /** How many sessions have a token that says so. */
+    sealed: () => sealed,
   };
 }

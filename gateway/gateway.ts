@@ -46,6 +46,7 @@ import type {
 } from './seams.ts';
 import type { Moment, SessionEffect, SessionEvent } from './session/record.ts';
 import { isDueEachSecond, refusedForNow, step } from './session/session.ts';
+import { createWalk } from './walk.ts';
 
 export interface GatewayDeps {
   readonly bus: Bus;
@@ -342,29 +343,29 @@ export function createGateway(deps: GatewayDeps): Gateway {
   function everySecond(): void {
     metrics.sessions.set(sessionsOpen);
     doorway.second();
-    calls.second(flows.all());
+    walk.second();
+    metrics.sessionsInCall.set(calls.sealed());
     metrics.partitionsRegistered.set(routers.registered());
     metrics.busUp.set(bus.post.connected ? 1 : 0);
-    const nowMs = clock.nowMs();
-    for (const record of flows.all()) {
-      if (record.session !== undefined && isDueEachSecond(record.session, nowMs))
-        feed(record, { kind: 'second' });
-    }
   }
 
-  let cancelSecond: (() => void) | undefined;
+  function lookAt(record: FlowRecord, nowMs: number): void {
+    calls.look(record, nowMs);
+    if (record.session !== undefined && isDueEachSecond(record.session, nowMs))
+      feed(record, { kind: 'second' });
+  }
+
+  const walk = createWalk(clock, flows.all, lookAt);
+  const cancels: (() => void)[] = [];
   return {
     async start() {
       routers.start();
       admission.start();
       revocations.watch(opening.dropRevoked);
-      const cancels = [
+      cancels.push(
         clock.every(1_000, everySecond),
         clock.every(HEARING_TICK_MS, () => ticked(hearing, clock.monotonicMs())),
-      ];
-      cancelSecond = () => {
-        for (const cancel of cancels) cancel();
-      };
+      );
       const { main: port, call: priorityPort } = await transport.listen();
       log.info({ event: 'gateway.started', gateway, port, priorityPort }, 'listening to clients');
       return port;
@@ -386,7 +387,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       log.info({ event: 'gateway.drained', sessions }, 'all sessions handed over');
     },
     stop() {
-      cancelSecond?.();
+      for (const cancel of cancels) cancel();
       doorway.stop();
       admission.stop();
       for (const record of [...flows.all()]) flows.close(record, 'GOING_AWAY', admission.gatewayMs());

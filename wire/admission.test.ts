@@ -118,6 +118,14 @@ test('[LOAD-2] fields that a later release adds are ignored, a later version is 
       assert.equal(readLoadReport(encodeAdmission({ ...one, v: NODE_VERSION + 1 })), 'VERSION');
     }),
   );
+  fc.assert(
+    fc.property(news, (one) => {
+      const moves = one.moves?.map((move) => ({ ...move, mood: ['calm'] }));
+      const limits = one.limits && { ...one.limits, later: { perNetwork: 1 } };
+      const more = { ...one, ...(moves && { moves }), ...(limits && { limits }), toString: 1 };
+      assert.deepEqual(readDoorNews(encodeAdmission(more as DoorNews)), one);
+    }),
+  );
 });
 
 test('[LOAD-3] whatever bytes come are a sound message or refused, and never throw', () => {

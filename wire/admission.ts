@@ -14,7 +14,6 @@
 
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { Clean } from 'typebox/value';
 import { NODE_VERSION } from './limits.ts';
 import { Spread } from './messages.ts';
 import { decodeNodeMessage } from './nodes.ts';
@@ -185,9 +184,33 @@ export function encodeAdmission(message: LoadReport | DoorNews | LimitsEntry): U
 
 function reader<Message extends { readonly v: number }>(schema: TSchema) {
   const validator = Compile(schema);
+  const clean = cleaner(schema);
   return (data: Uint8Array): Message | Unreadable => {
     const message = decodeNodeMessage<{ readonly v?: unknown }>(data);
     if (typeof message?.v === 'number' && message.v > NODE_VERSION) return 'VERSION';
-    return validator.Check(message) ? (Clean(schema, message) as Message) : 'MALFORMED';
+    if (!validator.Check(message)) return 'MALFORMED';
+    clean?.(message);
+    return message as unknown as Message;
+  };
+}
+
+/**
+ * Takes away what the schema does not name, of objects and what they hold; `undefined`: nothing of this schema can have more
+ * than it should. `Clean` of typebox looks through the whole schema for each message, which took a gateway with nothing to
+ * do a twelfth of its time.
+ */
+function cleaner(schema: TSchema): ((value: unknown) => void) | undefined {
+  if (Type.IsArray(schema)) {
+    const clean = cleaner(schema.items);
+    return clean && ((items) => (items as unknown[]).forEach(clean));
+  }
+  if (!Type.IsObject(schema)) return undefined;
+  const fields = new Map(Object.entries(schema.properties).map(([name, field]) => [name, cleaner(field)]));
+  return (value) => {
+    const object = value as Record<string, unknown>;
+    for (const name of Object.keys(object)) {
+      if (!fields.has(name)) delete object[name];
+      else if (object[name] !== undefined) fields.get(name)?.(object[name]);
+    }
   };
 }
