@@ -16,10 +16,14 @@ const ATTEMPTS_MAX = 6;
 /** In a call: of the whole drain. */
 const IN_CALL_SHARE_MAX = 0.15;
 
-/** Of one loss. A run that was bounded by something else meets none. */
+/**
+ * Of one loss. A run that was bounded by something else meets none. The loss of one gateway is told, and not held to multiples
+ * of its optimum: it is over before clients lose patience, and the law spreads it over more than that on purpose.
+ */
 export function lossGoals({ drain, verdict }: Result): readonly Judged[] {
   const { optimumMs } = verdict;
-  const { title } = drain.loss;
+  const { title, killed, replaced } = drain.loss;
+  if (killed === 1 && !replaced) return countsOnly(title, verdict.bounded);
   const back = verdict.backMs99 === undefined ? undefined : verdict.backMs99 / optimumMs;
   const callMs = IN_CALL_SHARE_MAX * (verdict.backMsAll ?? optimumMs);
   const goals = [
@@ -36,8 +40,11 @@ export function lossGoals({ drain, verdict }: Result): readonly Judged[] {
       `${title}: all in a call back after ${seconds(verdict.inCallMsAll)}, at most ${seconds(callMs)}`,
     ),
   ];
-  if (verdict.bounded === undefined) return goals;
-  return [...goals, judged(false, `${title}: does not count, as ${verdict.bounded}`)];
+  return [...goals, ...countsOnly(title, verdict.bounded)];
+}
+
+function countsOnly(title: string, bounded: string | undefined): readonly Judged[] {
+  return bounded === undefined ? [] : [judged(false, `${title}: does not count, as ${bounded}`)];
 }
 
 const DISTURBED_MAX = 1.2;

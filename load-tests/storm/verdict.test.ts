@@ -70,3 +70,12 @@ test('a run in which the swarm was late or the machine had no CPU left does not 
   const verdict = verdictOf(drain, calm);
   assert(lossGoals({ drain, verdict, calm }).some(({ met, text }) => !met && /does not count/.test(text)));
 });
+
+test('the loss of one gateway is told and not judged, but for a run that something else bounded', () => {
+  const loss = { name: 'one', title: 'one', killed: 1, replaced: false, msMax: 60_000 };
+  const drain = drained({ loss });
+  drain.episode.backMs.fill(Number.POSITIVE_INFINITY, 900);
+  const verdict = verdictOf(drain, calm);
+  assert.deepEqual(lossGoals({ drain, verdict, calm }), []);
+  assert.equal(lossGoals({ drain, verdict: { ...verdict, bounded: 'no CPU' }, calm }).length, 1);
+});
