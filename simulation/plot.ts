@@ -114,7 +114,8 @@ function times(untilMs: number): number[] {
 
 function short(value: number): string {
   if (value >= 1e6) return `${(value / 1e6).toFixed(1)} M`;
-  return value >= 1_000 ? `${Math.round(value / 1_000)} k` : String(Math.round(value));
+  if (value >= 1e4) return `${Math.round(value / 1_000)} k`;
+  return value >= 1_000 ? `${(value / 1_000).toFixed(1)} k` : String(Math.round(value));
 }
 
 function escaped(text: string): string {
