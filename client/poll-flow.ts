@@ -113,9 +113,9 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
     request.answer = answer;
     const { response, body } = answer;
     if (!response.ok || body.flow === undefined) {
-      return isOwnDoing(body.fault) ? beginAgain() : end(refusal(response, body));
+      return isOwnDoing(body.fault) ? replaced(request) : end(refusal(response, body));
     }
-    if (body.messages?.some((said) => isBye(said) && isOwnDoing(said.fault))) return beginAgain();
+    if (body.messages?.some((said) => isBye(said) && isOwnDoing(said.fault))) return replaced(request);
     if (known.flow !== undefined && body.flow !== known.flow) {
       for (const elder of underWay.splice(0, underWay.indexOf(request))) elder.stop.abort();
     }
@@ -143,6 +143,15 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
 
   function isOwnDoing(fault: unknown): boolean {
     return fault === 'REPLACED' && platform.nowMs() - crossedMs < CROSSED_MS;
+  }
+
+  /** A younger request that is under way has most likely taken its place, and brings the flow that holds now. */
+  function replaced(request: Request): void {
+    const younger = underWay.slice(underWay.indexOf(request) + 1);
+    if (younger.length === 0) return beginAgain();
+    for (const elder of underWay) if (!younger.includes(elder) && elder !== request) elder.stop.abort();
+    underWay = younger;
+    while (underWay[0]?.answer !== undefined) take(underWay.shift()!.answer!.body);
   }
 
   function beginAgain(): void {
