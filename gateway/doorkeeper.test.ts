@@ -355,22 +355,22 @@ describe('the doorkeeper', () => {
     assert.equal(keeper.state().waiting.resume, 7);
   });
 
-  test('[DOOR-64] an address of which nobody becomes a session stands behind all others, and gets one handshake in 16', async () => {
+  test('[DOOR-64] an address of which nobody becomes a session stands behind all others, and gets one handshake in 32', async () => {
     const { keeper, open, knocks, hand, metrics, wentOn } = doorkeeper();
     for (let i = 0; i < 20; i++) keeper.ended(open(), false);
     hand.turn();
-    assert.equal(knocks(50, 'main', '10.0.0.2'), 50, 'numbers 1 to 50, of which two need not wait');
-    assert.equal(knocks(50), 50, 'numbers 51 to 100');
+    assert.equal(knocks(100, 'main', '10.0.0.2'), 100, 'numbers 1 to 100, of which two need not wait');
+    assert.equal(knocks(50), 50, 'numbers 101 to 150');
     assert.equal(await counted(metrics.shunned), 50);
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 40; i++) {
       hand.busy(2);
       hand.turn();
     }
     assert.deepEqual(
-      wentOn.filter((number) => number > 50),
-      [100, 99],
+      wentOn.filter((number) => number > 100),
+      [150, 149],
     );
-    assert.equal(wentOn.filter((number) => number <= 50).length, 40);
+    assert.equal(wentOn.filter((number) => number <= 100).length, 80);
   });
 
   test('[DOOR-70] where all come from one address, most of them for nothing, the loop serves them as fast as it can', async () => {

@@ -4,7 +4,7 @@
  * A handshake is most of what a client costs, and the door cannot tell before it who forges, says nothing, or leaves
  * as soon as it came. It can tell afterwards. So of each address it is remembered how many came through their handshake for
  * nothing and how many became sessions, both falling by half in a minute. An address that wastes three quarters is a suspect:
- * its connections stand behind all others, and get one handshake in 16 while others have to wait, and for a second after that.
+ * its connections stand behind all others, and get one handshake in 32 while others have to wait, and for a second after that.
  * Where nobody else waits, as where all come from one address, they get them all. Many clients behind one address are no suspects while a quarter of them gets in.
  *
  * Pure, though it changes its state in place. `vetting.ts` asks it.
@@ -34,7 +34,7 @@ const WASTED_SHARE = 0.75;
 const OTHERS_MS = 1_000;
 const NETWORKS_MAX = 65_536;
 /** So many handshakes of others go before one of theirs. */
-const OTHERS_BEFORE = 15;
+const OTHERS_BEFORE = 31;
 
 export function noSuspects(): Suspects {
   return { byNetwork: new Map(), others: 0, othersAtMs: Number.NEGATIVE_INFINITY };
