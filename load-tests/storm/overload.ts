@@ -14,7 +14,10 @@ import { progress, seconds, tell } from './telling.ts';
 
 const TIMES = 3;
 const GIVE_UP_MS = 30_000;
-const CALM_MS = 30_000;
+/** Who is in leaves again, so that as many are in after the load as before it. */
+const STAY_MS = 30_000;
+/** Longer than the last stay. */
+const CALM_MS = 40_000;
 const WINDOW_MS = 10_000;
 /** The first windows are on the way up. */
 const WINDOWS_BEFORE = 2;
@@ -22,7 +25,7 @@ const GOODPUT_MIN = 0.95;
 const LATENCY_MAX = 2;
 /** Those in a call, whose frames are timed: enough of them. */
 const PAIRS_MIN = 100;
-/** Who loses a connection to find out what can be set up when all who came are in. */
+/** Who loses a connection to find out what can be set up after the load. */
 const CALM_CLIENTS = 2_000;
 
 export interface OverloadOutcome {
@@ -41,7 +44,7 @@ export async function overloaded(options: Options, stageOptions: StageOptions): 
     const before = await frameTimes(stage);
     const perSecond = TIMES * capacity;
     const forMs = options.minutes * 60_000;
-    const sessions = Math.ceil((perSecond * GIVE_UP_MS + 1.2 * capacity * forMs) / 1_000);
+    const sessions = Math.ceil((perSecond * GIVE_UP_MS + 2 * capacity * STAY_MS) / 1_000);
     const guests = await stage.invite({ sessions, timing: 'law' });
     const say = progress('overload');
     guests.onTally((tally) =>
@@ -49,8 +52,7 @@ export async function overloaded(options: Options, stageOptions: StageOptions): 
         `${tally.up} in, ${tally.waiting} waiting, ${tally.gaveUp} gave up, ${tally.lateMs.toFixed(0)} ms late`,
       ),
     );
-    // They stay for longer than is looked at.
-    const churned = guests.churn(perSecond, forMs, 10 * forMs, GIVE_UP_MS);
+    const churned = guests.churn(perSecond, forMs, STAY_MS, GIVE_UP_MS);
     churned.catch(() => {});
     const windows = await watched(guests.tally, forMs);
     const during = await frameTimes(stage);
@@ -108,12 +110,11 @@ async function watched(tally: () => SwarmTally, forMs: number): Promise<readonly
 
 interface Seen {
   readonly capacity: number;
-  /** With all who came. */
   readonly capacityAfter: number;
   readonly windows: readonly Window[];
   /** With nobody coming. */
   readonly before: FrameTimes;
-  /** When clients come just as fast as they are served: before, and with all who came. */
+  /** When clients come just as fast as they are served: before, and after. */
   readonly inUse: readonly [FrameTimes, FrameTimes];
   readonly during: FrameTimes;
   readonly after: FrameTimes;
@@ -137,11 +138,11 @@ function told(seen: Seen): OverloadOutcome {
   const calmMs = GIVE_UP_MS + drainMs;
   const both = ({ medianMs, p99Ms }: FrameTimes) => `${medianMs.toFixed(0)} / ${p99Ms.toFixed(0)} ms`;
   const text = [
-    `For ${minutes} minutes ${(TIMES * capacity).toFixed(0)} clients a second come, ${TIMES} times what the gateways can set up in calm; each stays once it is in, and gives up for good after ${GIVE_UP_MS / 1_000} s. ${visitors} came, ${gaveUp} gave up.`,
+    `For ${minutes} minutes ${(TIMES * capacity).toFixed(0)} clients a second come, ${TIMES} times what the gateways can set up in calm; each stays for ${STAY_MS / 1_000} s once it is in, and gives up for good after ${GIVE_UP_MS / 1_000} s outside. ${visitors} came, ${gaveUp} gave up.`,
     '',
     '| | |',
     '| --- | --- |',
-    `| set up per second, mean of the windows of 10 s | ${mean.toFixed(0)} (${(100 * share).toFixed(0)} % of capacity: ${between.toFixed(0)}, as it was ${capacity.toFixed(0)} before and ${capacityAfter.toFixed(0)} with all who came) |`,
+    `| set up per second, mean of the windows of 10 s | ${mean.toFixed(0)} (${(100 * share).toFixed(0)} % of capacity: ${between.toFixed(0)}, as it was ${capacity.toFixed(0)} before and ${capacityAfter.toFixed(0)} after) |`,
     `| the least of these windows | ${least.toFixed(0)} (${((100 * least) / between).toFixed(0)} %) |`,
     `| frames of those who are in, median / 99 %: before, with nobody coming | ${both(before)} |`,
     `| before, when clients came just as fast as they were served | ${both(inUse[0])} |`,
@@ -163,6 +164,10 @@ function told(seen: Seen): OverloadOutcome {
     {
       met: calmAfterMs <= calmMs,
       text: `calm again after ${seconds(calmAfterMs)}, at most ${seconds(calmMs)}`,
+    },
+    {
+      met: after.medianMs <= LATENCY_MAX * before.medianMs,
+      text: `with nobody coming frames took ${(after.medianMs / before.medianMs).toFixed(1)} times as long after the load as before, at most ${LATENCY_MAX}`,
     },
   ];
   return { text, judged };
