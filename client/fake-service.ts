@@ -18,6 +18,11 @@ export interface Clock {
   after(ms: number, act: () => void): () => void;
 }
 
+interface Sent {
+  readonly body: string;
+  readonly signal?: AbortSignal | null;
+}
+
 interface FakePoll {
   readonly flow: FakeFlow;
   readonly queue: Message[];
@@ -25,6 +30,8 @@ interface FakePoll {
   /** The last answer that had messages. */
   last: string;
   answer: (() => void) | undefined;
+  /** The connection it came by. */
+  readonly place: number;
   tells(message: Message): boolean;
 }
 
@@ -79,6 +86,8 @@ export class FakeService {
   welcomes = true;
   /** Each poll comes to another gateway, which does not know the flow. */
   movesPolls = false;
+  /** Each connection leads to a gateway of its own; the first one that is free is taken. */
+  pollsByConnection = false;
   /** Answers polls in the service's place. */
   intercept: (() => Response) | undefined = undefined;
   requestCharsMax = 0;
@@ -93,6 +102,7 @@ export class FakeService {
   private readonly polls = new Map<string, FakePoll>();
   private readonly clock: Clock;
   private readonly draws: () => number;
+  private readonly busy: boolean[] = [];
   private ids = 0;
 
   constructor(clock: Clock, draws: () => number) {
@@ -271,14 +281,28 @@ export class FakeService {
     };
   }
 
-  private readonly fetch = (async (input: string, init: { body: string; signal?: AbortSignal | null }) => {
+  private readonly fetch = (async (input: string, init: Sent) => {
+    const free = this.busy.indexOf(false);
+    const place = free < 0 ? this.busy.length : free;
+    this.busy[place] = true;
+    try {
+      return await this.answered(input, init, place);
+    } finally {
+      this.clock.after(0, () => {
+        this.busy[place] = false;
+      });
+    }
+  }) as unknown as typeof fetch;
+
+  private async answered(input: string, init: Sent, place: number): Promise<Response> {
     this.attempts.push({ atMs: this.clock.monotonicMs(), url: input });
     await new Promise<void>((resolve) => this.clock.after(2, resolve));
     if (!this.listening) throw new TypeError('connect refused');
     this.requestCharsMax = Math.max(this.requestCharsMax, init.body.length);
     if (this.intercept !== undefined) return this.intercept();
     const request = JSON.parse(init.body) as PollRequest & { messages?: ClientMessage[] };
-    const poll = this.pollOf(request);
+    const poll = this.pollOf(request, place);
+    if (poll === undefined) return Response.json({ fault: 'REPLACED' }, { status: 409 });
     poll.answer?.();
     for (const message of request.messages ?? []) this.hear(poll.flow, message as ClientMessage);
     if (poll.turn !== (request.turn ?? 0) && poll.last !== '') return new Response(poll.last);
@@ -306,27 +330,44 @@ export class FakeService {
       init.signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
     });
     return new Response(answer);
-  }) as unknown as typeof fetch;
+  }
 
-  private pollOf(request: PollRequest) {
-    const known = this.polls.get(request.flow ?? '');
+  /** `undefined`: its flow was replaced. */
+  private pollOf(request: PollRequest & { messages?: ClientMessage[] }, place: number): FakePoll | undefined {
+    const named = this.polls.get(request.flow ?? '');
+    const known = this.pollsByConnection && named?.place !== place ? undefined : named;
+    if (this.pollsByConnection && known?.flow.open === false) return undefined;
     // An answer is kept until its turn is named: a request that crossed it gets it again.
     if (known?.flow.open && known.turn - (request.turn ?? 0) <= 1 && !this.movesPolls) return known;
     if (this.movesPolls) known?.flow.say({ type: 'bye', fault: 'REPLACED', spreadMs: 0 });
     known?.flow.drop();
+    if (this.pollsByConnection) this.replaceAll();
     const queue: Message[] = [];
+    const goesOn = request.messages?.[0]?.type !== 'hello';
     /** A flow that goes on elsewhere does not answer with its welcome alone. */
-    const tells = ({ type }: Message) => type !== 'welcome' || request.flow === undefined;
+    const tells = ({ type }: Message) => type !== 'welcome' || !goesOn;
     const write = (message: Message) => {
       queue.push(message);
       if (tells(message)) this.clock.after(1, () => poll.answer?.());
     };
     const flow = new FakeFlow('poll', this.clock.monotonicMs(), write, () => poll.answer?.());
-    const poll: FakePoll = { flow: this.open(flow), queue, turn: 0, last: '', answer: undefined, tells };
+    const poll: FakePoll = {
+      flow: this.open(flow),
+      queue,
+      turn: 0,
+      last: '',
+      answer: undefined,
+      place,
+      tells,
+    };
     this.polls.set(String(this.flows.length - 1), poll);
     const { resume, cursors } = request;
-    if (request.flow !== undefined && resume !== undefined)
+    if (goesOn && resume !== undefined)
       this.hear(flow, { type: 'hello', resume, ...(cursors && { cursors }) });
     return poll;
+  }
+
+  private replaceAll(): void {
+    for (const flow of this.flows) if (flow.open) flow.bye('REPLACED', 0);
   }
 }

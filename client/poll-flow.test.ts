@@ -239,3 +239,29 @@ test('[POLL-7] a request holds only so much; the rest follows in order', async (
   assert.deepEqual(bodiesOf(service.stored('u/bob')), texts);
   assert(service.requestCharsMax < 90_000, `${service.requestCharsMax} characters in one request`);
 });
+
+test('[POLL-13] where each connection leads to another gateway, what is sent moves the flow, and it does not begin again', async (t) => {
+  const { clock, service, client, frames, statuses } = setUp(t, { onlyLongPoll: true }, (service) => {
+    service.pollsByConnection = true;
+  });
+  await clock.advance(20_000);
+  const texts = Array.from({ length: 40 }, (_, i) => String(i));
+  const sent = [];
+  for (const text of texts) {
+    sent.push(outcome(offer(client, text)));
+    if (Number(text) % 10 === 0) service.deliver('u/ann', text);
+    await clock.advance(60);
+  }
+  await clock.advance(1_000);
+  assert(sent.every(({ value }) => value !== undefined));
+  assert.deepEqual(bodiesOf(service.stored('u/bob')), texts);
+  assert.deepEqual(
+    frames.map(({ kind }) => kind),
+    ['0', '10', '20', '30'],
+  );
+  assert.deepEqual(
+    statuses.map(({ state }) => state),
+    ['connecting', 'open'],
+  );
+  assert(service.flows.length <= 90, `${service.flows.length} flows for 40 sends`);
+});

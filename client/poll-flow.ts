@@ -9,6 +9,10 @@
  * know the flow opens it anew and brings what lies past the cursors, so that nothing an elder request may
  * still bring is needed. Two requests that do so at two gateways at once may take the place of one another:
  * then the flow begins again with `hello`. A request that fails ends the flow.
+ *
+ * Where connections lead to different gateways, the first of two requests has moved the flow to its own, unanswered,
+ * while the second would ask for it at the one it came from and be told that it was replaced. So once a flow has moved, a second
+ * request names none, and takes it along.
  */
 
 import type { PollAnswer } from '#wire/messages.ts';
@@ -39,8 +43,15 @@ interface Answered {
   readonly body: Partial<PollAnswer> & Refused;
 }
 
+/** The flow as the last answer had it. */
+interface Known {
+  readonly flow?: string;
+  readonly turn?: number | undefined;
+}
+
 interface Request {
   readonly stop: AbortController;
+  readonly named: Known;
   /** It has come, and waits for those of elder requests. */
   answer?: Answered;
 }
@@ -52,11 +63,15 @@ interface Said {
 
 export function openPollFlow(url: string, platform: Platform, bearings: Bearings, events: FlowEvents): Flow {
   const address = url.replace(/^ws/, 'http') + POLL_PATH;
-  let known: { readonly flow?: string; readonly turn?: number | undefined } = {};
+  let known: Known = {};
   let unsent: string[] = [];
   /** Oldest first. */
   let underWay: Request[] = [];
   let scheduled = false;
+  /** The connection of an answer is not free yet: another one may lead to another gateway. */
+  let settling = false;
+  /** The last request that named the flow was answered in another one, by another gateway. */
+  let moves = false;
   let alive = true;
   /** When two requests were last under way; a request of the flow before may still be when this one opens. */
   let crossedMs = platform.nowMs();
@@ -64,7 +79,7 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
   let beginnings = 0;
 
   function schedule(): void {
-    if (scheduled) return;
+    if (scheduled || settling) return;
     scheduled = true;
     queueMicrotask(() => {
       scheduled = false;
@@ -76,10 +91,13 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
     // The flow is not known before its first answer, and one request at a time waits for news.
     if (underWay.length >= (known.flow === undefined ? 1 : UNDER_WAY_MAX)) return;
     if (underWay.length > 0 && unsent.length === 0) return;
-    const request: Request = { stop: new AbortController() };
+    const request: Request = {
+      stop: new AbortController(),
+      named: moves && underWay.length > 0 ? {} : known,
+    };
     underWay.push(request);
     if (underWay.length > 1) crossedMs = platform.nowMs();
-    post(takeMessages(), request.stop.signal).then(
+    post(request.named, takeMessages(), request.stop.signal).then(
       (answer) => answered(request, answer),
       () => underWay.includes(request) && end({}),
     );
@@ -95,8 +113,12 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
     return unsent.splice(0, tooMany < 0 ? unsent.length : tooMany);
   }
 
-  async function post(messages: readonly string[], signal: AbortSignal | null): Promise<Answered> {
-    const head = JSON.stringify({ ...known, ...bearings() }).slice(0, -1);
+  async function post(
+    named: Known,
+    messages: readonly string[],
+    signal: AbortSignal | null,
+  ): Promise<Answered> {
+    const head = JSON.stringify({ ...named, ...bearings() }).slice(0, -1);
     const response = await platform.fetch(address, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -110,12 +132,14 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
 
   function answered(request: Request, answer: Answered): void {
     if (!underWay.includes(request)) return;
+    settle();
     request.answer = answer;
     const { response, body } = answer;
     if (!response.ok || body.flow === undefined) {
       return isOwnDoing(body.fault) ? replaced(request) : end(refusal(response, body));
     }
     if (body.messages?.some((said) => isBye(said) && isOwnDoing(said.fault))) return replaced(request);
+    if (request.named.flow !== undefined) moves = body.flow !== request.named.flow;
     if (known.flow !== undefined && body.flow !== known.flow) {
       for (const elder of underWay.splice(0, underWay.indexOf(request))) elder.stop.abort();
     }
@@ -135,10 +159,15 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
       // A flow that ends while another request is under way may go on with that one.
       if (!isBye(message) || underWay.length === 0) events.received(message);
     }
-    if (!alive) return;
-    events.heard();
-    // In a later turn, when the connection is free to be used again: another one may lead to another gateway.
-    platform.after(0, schedule);
+    if (alive) events.heard();
+  }
+
+  function settle(): void {
+    settling = true;
+    platform.after(0, () => {
+      settling = false;
+      schedule();
+    });
   }
 
   function isOwnDoing(fault: unknown): boolean {
@@ -161,6 +190,7 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
     if (beginnings > BEGINNINGS_MAX) return end({});
     forgetRequests();
     known = {};
+    moves = true;
     unsent = [];
     events.opened();
   }
@@ -192,7 +222,7 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
       forgetRequests();
       const messages = takeMessages();
       if (messages.length === 0 || known.flow === undefined) return;
-      const answered = post(messages, null).catch(() => {});
+      const answered = post(known, messages, null).catch(() => {});
       await Promise.race([answered, new Promise<void>((resolve) => platform.after(CLOSE_MS_MAX, resolve))]);
     },
   };
