@@ -14,6 +14,7 @@ import type { Logger } from '#runtime/log.ts';
 import type { Loop } from '#runtime/loop.ts';
 import { labelledTally, tally } from '#runtime/tally.ts';
 import type { DoorNews } from '#wire/admission.ts';
+import { createAcceptance } from './acceptance.ts';
 import { createCrediting } from './crediting.ts';
 import type { DoorMode } from './door/config.ts';
 import {
@@ -34,7 +35,6 @@ import {
 } from './door/door.ts';
 import { hindmost, type WaitingClass } from './door/waiting-room.ts';
 import type { FlowRecord } from './flow-record.ts';
-import { createHeld } from './held.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { createOtherWork } from './other-work.ts';
 import type { Knock, Listener } from './seams.ts';
@@ -110,9 +110,6 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
   let idleAtMs = loop.idleMs();
   /** Whether the loop went on at once, or would have to. */
   let wasBusy = false;
-  const held = createHeld();
-  /** Connections that went on in this turn without being held. */
-  let passed = 0;
   let underWay = 0;
   let setUpsInAll = 0;
   /** In this second. */
@@ -122,6 +119,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
   const crediting = createCrediting(door, clock, would);
   const other = createOtherWork(clock, loop);
   const shutters = createShutters(door, deps);
+  const acceptance = createAcceptance(door, { ...deps, vetting, shutters });
   let tellAtMs = 0;
 
   // What the transport tells.
@@ -132,20 +130,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     came[listener] += 1;
     turnSoon();
     if (!orders) return takesAnybody(listener);
-    const waits = wasBusy || held.count > 0 || waiting.size > 0;
-    if (vetting.standsBehind(knock, waits)) return vetting.putsOff(knock, deps.placesLeft(held.count));
-    if (held.count === 0 && passed < deps.handshakesPerTurn) {
-      passed += 1;
-      return true;
-    }
-    if (!knocked(door, listener)) {
-      metrics.dropped.inc();
-      // Within the accept pass, which that ends: it goes on for as long as somebody comes.
-      shutters.follow();
-      return false;
-    }
-    held.hold(knock, () => handshaken(door, listener, false));
-    return true;
+    return acceptance.takes(knock, wasBusy || waiting.size > 0);
   }
 
   function takesAnybody(listener: Listener): boolean {
@@ -182,7 +167,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     if (record.flow.opening.listener === 'call') vetting.judgeCallers(entry.name);
     record.place = 'waiting';
     waiting.set(flow, { ...entry, toldAtMs: 0, toldEtaMs: 0 });
-    const first = door.room.dues.size === 0 && held.count === 0 && underWay < UNDER_WAY_MAX;
+    const first = door.room.dues.size === 0 && acceptance.count === 0 && underWay < UNDER_WAY_MAX;
     waits(door, flow, entry.name, entry.needsCredit, entry.movable, record.openedAtMs);
     crediting.count(entry.needsCredit);
     if (!orders) return serveInAnyCase(flow);
@@ -260,9 +245,10 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     if (waitedMs <= WAITED_MS && wasBusy) charge(busyMs, nowMs);
     // Nobody was held, so who has connected and is not through waits for the network.
     else if (!orders && waitedMs > WAITED_MS) rested(door, came);
-    passed = shaken = setUps = 0;
+    shaken = setUps = 0;
+    acceptance.turns();
     if (orders) serve(nowMs);
-    door.openMax = Math.max(0, Math.min(deps.policy.openMax, door.open + deps.placesLeft(held.count)));
+    door.openMax = Math.max(0, Math.min(deps.policy.openMax, door.open + acceptance.placesLeft()));
     // Both times: one long turn alone says that there was a pause, and what it kept waiting is in by now.
     decideListening(door, Math.min(cameBefore, came.main + came.call));
     shutters.follow();
@@ -290,7 +276,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
       if (next === undefined) return;
       if (!isSetUp(next)) {
         if (handshakes++ === deps.handshakesPerTurn) return;
-        shake(next === 'callHandshake' ? 'call' : 'main');
+        acceptance.next(next === 'callHandshake' ? 'call' : 'main');
         continue;
       }
       if (underWay >= UNDER_WAY_MAX) return;
@@ -298,15 +284,8 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
       begin(waiting.get(takeFlow(door, nowMs))!);
       nowMs = clock.monotonicMs();
       spent(door, next, nowMs - beganMs, setUpMs, nowMs);
-      if (nowMs - fromMs > (held.count > 0 ? SLICE_SHAKING_MS : SLICE_MS)) return;
+      if (nowMs - fromMs > (acceptance.count > 0 ? SLICE_SHAKING_MS : SLICE_MS)) return;
     }
-  }
-
-  /** The oldest goes on; what its handshake took is known after the loop has done it. */
-  function shake(listener: Listener): void {
-    handshaken(door, listener, false);
-    held.next(listener)?.goOn();
-    vetting.another();
   }
 
   /** Tells those who wait, and makes room where the silent stand in the way. */

@@ -1,0 +1,64 @@
+/**
+ * Acceptance: a connection goes on to its handshake right after its accept, is held until its turn comes, stands behind all
+ * others, or is closed.
+ */
+
+import { type Door, handshaken, knocked } from './door/door.ts';
+import { createHeld } from './held.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import type { Knock, Listener } from './seams.ts';
+import type { createShutters } from './shutters.ts';
+import type { createVetting } from './vetting.ts';
+
+export interface AcceptanceDeps {
+  readonly metrics: Pick<GatewayMetrics, 'dropped'>;
+  readonly vetting: ReturnType<typeof createVetting>;
+  readonly shutters: ReturnType<typeof createShutters>;
+  /** So many handshakes may begin in a turn of the loop. */
+  readonly handshakesPerTurn: number;
+  /** How many flows more there may be beside connections that are held. */
+  placesLeft(held: number): number;
+}
+
+export function createAcceptance(door: Door, deps: AcceptanceDeps) {
+  const { metrics, vetting, shutters, handshakesPerTurn } = deps;
+  const held = createHeld();
+  /** Connections that went on in this turn without being held. */
+  let passed = 0;
+
+  return {
+    /** How many are held. */
+    get count() {
+      return held.count;
+    },
+    placesLeft: () => deps.placesLeft(held.count),
+    /** @param busy there is more to do than at once. @returns false: it is to be closed. */
+    takes(knock: Knock, busy: boolean): boolean {
+      const { listener } = knock;
+      if (vetting.standsBehind(knock, busy || held.count > 0))
+        return vetting.putsOff(knock, deps.placesLeft(held.count));
+      if (held.count === 0 && passed < handshakesPerTurn) {
+        passed += 1;
+        return true;
+      }
+      if (!knocked(door, listener)) {
+        metrics.dropped.inc();
+        // Within the accept pass, which that ends: it goes on for as long as somebody comes.
+        shutters.follow();
+        return false;
+      }
+      held.hold(knock, () => handshaken(door, listener, false));
+      return true;
+    },
+    /** The oldest goes on; what its handshake took is known after the loop has done it. */
+    next(listener: Listener): void {
+      handshaken(door, listener, false);
+      held.next(listener)?.goOn();
+      vetting.another();
+    },
+    /** Another turn of the loop begins. */
+    turns(): void {
+      passed = 0;
+    },
+  };
+}
