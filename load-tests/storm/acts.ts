@@ -189,7 +189,7 @@ export async function lose(stage: Stage, loss: Loss, progress: (line: string) =>
   const { swarm, options } = stage;
   const told = swarm.tally();
   const bytesBefore = largestGateway(stage);
-  const before = await doorCounts(stage);
+  const door = await watchDoors(stage);
   const markMs = await swarm.mark();
   await stage.kill(loss.killed);
   await stage.announce();
@@ -203,7 +203,6 @@ export async function lose(stage: Stage, loss: Loss, progress: (line: string) =>
   await disturbed;
   const after = swarm.tally();
   const { disturb: _, ...plain } = loss;
-  const left = await doorCounts(stage);
   return {
     loss: plain,
     sessions: options.sessions,
@@ -217,8 +216,14 @@ export async function lose(stage: Stage, loss: Loss, progress: (line: string) =>
     faults: difference(after.faults, told.faults),
     bytesBefore,
     bytesMax: watched.bytesMax,
-    door: counted(before, left),
+    door: await door(),
   };
+}
+
+/** What they count from now on. */
+export async function watchDoors(stage: Stage): Promise<() => Promise<DoorCounts>> {
+  const before = await doorCounts(stage);
+  return async () => counted(before, await doorCounts(stage));
 }
 
 type CountsOfEach = ReadonlyMap<object, DoorCounts>;

@@ -5,12 +5,12 @@
  */
 
 import type { SwarmTally } from '../swarm/swarm.ts';
-import { type FrameTimes, frameTimes, calm as inCalm, pause } from './acts.ts';
+import { type FrameTimes, frameTimes, calm as inCalm, pause, watchDoors } from './acts.ts';
 import { prepared } from './drains.ts';
 import type { Judged } from './goals.ts';
 import type { Options } from './options.ts';
 import { type StageOptions, startStage } from './stage.ts';
-import { progress, seconds, tell } from './telling.ts';
+import { doorText, progress, seconds, tell } from './telling.ts';
 
 const TIMES = 3;
 const GIVE_UP_MS = 30_000;
@@ -25,8 +25,8 @@ const GOODPUT_MIN = 0.95;
 const LATENCY_MAX = 2;
 /** Those in a call, whose frames are timed: enough of them. */
 const PAIRS_MIN = 100;
-/** Who loses a connection to find out what can be set up after the load. */
-const CALM_CLIENTS = 2_000;
+/** Who loses a connection to find out what can be set up, before the load and after it: for about half a minute each. */
+const CALM_CLIENTS = 6_000;
 
 export interface OverloadOutcome {
   readonly text: string;
@@ -36,7 +36,9 @@ export interface OverloadOutcome {
 export async function overloaded(options: Options, stageOptions: StageOptions): Promise<OverloadOutcome> {
   const stage = await startStage({ ...stageOptions, pairs: Math.max(PAIRS_MIN, stageOptions.pairs) });
   try {
-    const { calm } = await prepared(stage, options, undefined);
+    await prepared(stage, options, undefined);
+    const calmClients = Math.min(CALM_CLIENTS, options.sessions);
+    const calm = await inCalm(stage, calmClients);
     const capacityAt = (costMicros: number) => (1e6 * stage.allowed()) / costMicros;
     const capacity = capacityAt(calm.costMicros);
     await frameTimes(stage);
@@ -52,6 +54,7 @@ export async function overloaded(options: Options, stageOptions: StageOptions): 
         `${tally.up} in, ${tally.waiting} waiting, ${tally.gaveUp} gave up, ${tally.lateMs.toFixed(0)} ms late`,
       ),
     );
+    const doorsSince = await watchDoors(stage);
     const churned = guests.churn(perSecond, forMs, STAY_MS, GIVE_UP_MS);
     churned.catch(() => {});
     const windows = await watched(guests.tally, forMs);
@@ -61,7 +64,8 @@ export async function overloaded(options: Options, stageOptions: StageOptions): 
     await pause(CALM_MS);
     const after = await frameTimes(stage);
     const { gaveUp, visitors } = guests.tally();
-    const { costMicros, frames } = await inCalm(stage, Math.min(CALM_CLIENTS, options.sessions));
+    const doors = await doorsSince();
+    const { costMicros, frames } = await inCalm(stage, calmClients);
     return told({
       capacity,
       capacityAfter: capacityAt(costMicros),
@@ -73,6 +77,7 @@ export async function overloaded(options: Options, stageOptions: StageOptions): 
       calmAfterMs,
       gaveUp,
       visitors,
+      doors: doorText(doors, visitors - gaveUp),
       drainMs: options.drainMs,
       minutes: options.minutes,
     });
@@ -121,6 +126,7 @@ interface Seen {
   readonly calmAfterMs: number;
   readonly gaveUp: number;
   readonly visitors: number;
+  readonly doors: string;
   readonly drainMs: number;
   readonly minutes: number;
 }
@@ -138,7 +144,7 @@ function told(seen: Seen): OverloadOutcome {
   const calmMs = GIVE_UP_MS + drainMs;
   const both = ({ medianMs, p99Ms }: FrameTimes) => `${medianMs.toFixed(0)} / ${p99Ms.toFixed(0)} ms`;
   const text = [
-    `For ${minutes} minutes ${(TIMES * capacity).toFixed(0)} clients a second come, ${TIMES} times what the gateways can set up in calm; each stays for ${STAY_MS / 1_000} s once it is in, and gives up for good after ${GIVE_UP_MS / 1_000} s outside. ${visitors} came, ${gaveUp} gave up.`,
+    `For ${minutes} minutes ${(TIMES * capacity).toFixed(0)} clients a second come, ${TIMES} times what the gateways can set up in calm; each stays for ${STAY_MS / 1_000} s once it is in, and gives up for good after ${GIVE_UP_MS / 1_000} s outside. ${visitors} came, ${gaveUp} gave up; ${seen.doors}.`,
     '',
     '| | |',
     '| --- | --- |',

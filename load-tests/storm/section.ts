@@ -9,7 +9,7 @@ import type { Played, Result } from './drains.ts';
 import { type Judged, ledgerGoals, lossGoals } from './goals.ts';
 import type { Options } from './options.ts';
 import { simulatedDrain } from './simulated.ts';
-import { doorText, markdownTable, seconds } from './telling.ts';
+import { doorText, markdownTable, seconds, setUpsOf } from './telling.ts';
 
 export interface Section {
   readonly text: string;
@@ -93,7 +93,7 @@ function notes({ results, ledger }: Played): string {
     const memory = `the largest gateway went from ${(drain.bytesBefore / 1e6).toFixed(0)} to ${(drain.bytesMax / 1e6).toFixed(0)} MB`;
     const told = `told before: ${drain.spreadTold.gatewayMs} and ${drain.spreadTold.fleetMs} ms`;
     const bounded = verdict.bounded === undefined ? '' : `; **does not count**: ${verdict.bounded}`;
-    return `- ${drain.loss.title}: ${used}; ${swarm}; machine idle ${verdict.machineIdleCores.toFixed(2)} cores; ${memory}; ${told}; ${drain.episode.openTimeouts} time-outs once open, ${drain.episode.handshakeTimeouts} before; ${drain.episode.elsewhere} more were shed and came elsewhere; ${doorText(drain)}${bounded}.`;
+    return `- ${drain.loss.title}: ${used}; ${swarm}; machine idle ${verdict.machineIdleCores.toFixed(2)} cores; ${memory}; ${told}; ${drain.episode.openTimeouts} time-outs once open, ${drain.episode.handshakeTimeouts} before; ${drain.episode.elsewhere} more were shed and came elsewhere; ${doorText(drain.door, setUpsOf(drain))}${bounded}.`;
   });
   const { sent, acknowledged, lost, doubled, disordered, gaps } = ledger;
   const median =

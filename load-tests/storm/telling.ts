@@ -2,7 +2,7 @@
  * Telling: what a storm says of itself while it runs, and its figures in words.
  */
 
-import type { Calm, Drain } from './acts.ts';
+import type { Calm, DoorCounts, Drain } from './acts.ts';
 import type { Result } from './drains.ts';
 
 export function tell(line: string): void {
@@ -36,14 +36,17 @@ export function verdictText({ drain, verdict }: Result): string {
     `  ${verdict.inCall} in a call: 99 % ${seconds(verdict.inCallMs99)}, all ${seconds(verdict.inCallMsAll)}`,
     `  gateways used ${(100 * verdict.usedShare).toFixed(0)} % of what they may, ${verdict.costMicros.toFixed(0)} µs per set-up; swarm ${verdict.swarmCores.toFixed(2)} cores, ${verdict.swarmLateMs.toFixed(0)} ms late at worst; machine idle ${verdict.machineIdleCores.toFixed(2)} cores${verdict.bounded === undefined ? '' : `; DOES NOT COUNT: ${verdict.bounded}`}`,
     `  spread told ${spreadTold.gatewayMs}/${spreadTold.fleetMs} ms; time-outs ${episode.openTimeouts} once open, ${episode.handshakeTimeouts} before; ${drain.waitsTold} waits told, ${episode.sentOn} sent on; largest gateway ${(drain.bytesBefore / 1e6).toFixed(0)} → ${(drain.bytesMax / 1e6).toFixed(0)} MB; ${JSON.stringify(drain.faults)}`,
-    `  ${doorText(drain)}`,
+    `  ${doorText(drain.door, setUpsOf(drain))}`,
   ].join('\n');
 }
 
 /** What a set-up cost beside itself. */
-export function doorText({ door, episode }: Drain): string {
-  const setUps = episode.setUp.reduce((sum, count) => sum + count, 0);
+export function doorText(door: DoorCounts, setUps: number): string {
   return `the doors accepted ${(door.arrivals / Math.max(1, setUps)).toFixed(2)} connections per set-up, closed ${door.dropped} at once, and stopped listening ${door.stops} times`;
+}
+
+export function setUpsOf({ episode }: Drain): number {
+  return episode.setUp.reduce((sum, count) => sum + count, 0);
 }
 
 export function seconds(ms: number | undefined): string {
