@@ -25,7 +25,7 @@ const intro = `# The storm
 Written by \`npm run storm -- --write\`: gateways of a real fleet are killed, and real clients come back.
 
 Gateways are held down by a CPU quota of a control group, so that the drain is much longer than the patience of
-clients: there naive servers collapse. The clients run the SDK's own reconnect core over a TLS of their own, a full handshake each
+clients: there servers without a door are at their worst. The clients run the SDK's own reconnect core over a TLS of their own, a full handshake each
 time. The **optimum** is all necessary work over all CPU allowed: those lost, times what one who came back took of the gateways
 in calm, earlier in the same run and held down as much, when 128 for each gateway were on their way at any moment, and the next
 came as one was in: so the gateways have something to do all the time, and nobody is refused or comes in vain. What a gateway does besides (frames of those in
