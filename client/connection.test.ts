@@ -292,3 +292,15 @@ test('[SDK-29] a second flow that fails leaves the first alone', async (t) => {
     ['connecting', 'open'],
   );
 });
+
+test('[SDK-39] a timer that is early by the clock of its own platform keeps nobody away', async (t) => {
+  const { clock, service, client } = setUp(t, {}, (service) => {
+    service.timersEarlyMs = 2;
+  });
+  await clock.advance(20_000);
+  for (let loss = 0; loss < 5; loss++) {
+    service.flow.drop();
+    await clock.advance(60_000);
+    assert.equal(client.status.state, 'open');
+  }
+});

@@ -112,9 +112,17 @@ export function createConnection(
     if (state === before || closing.signal.aborted) return;
     if (state.phase === 'trying' && before.phase !== 'trying' && next === undefined) void attempt();
     if (state.phase !== 'waiting') return;
-    const inMs = Math.max(0, Math.ceil(state.attemptAtMs - platform.nowMs()));
-    arm('attempt', inMs, () => apply({ kind: 'due' }));
-    events.status({ state: 'away', inMs, ...(queue && { queue }) });
+    events.status({ state: 'away', inMs: armAttempt(state.attemptAtMs), ...(queue && { queue }) });
+  }
+
+  function armAttempt(atMs: number): number {
+    const inMs = Math.max(0, Math.ceil(atMs - platform.nowMs()));
+    arm('attempt', inMs, () => {
+      apply({ kind: 'due' });
+      // Timers of some platforms are a little early, by the clock of the same platform.
+      if (state.phase === 'waiting' && state.attemptAtMs === atMs) armAttempt(atMs);
+    });
+    return inMs;
   }
 
   async function attempt(): Promise<void> {

@@ -91,6 +91,8 @@ export class FakeService {
   /** Answers polls in the service's place. */
   intercept: (() => Response) | undefined = undefined;
   requestCharsMax = 0;
+  /** By so much its timers are early, where they are longer than that. */
+  timersEarlyMs = 0;
   /** Answers requests at once. */
   answers = true;
   expiresInMs = 3_600_000;
@@ -120,7 +122,7 @@ export class FakeService {
     return {
       nowMs: () => this.clock.monotonicMs(),
       wallMs: () => this.clock.nowMs(),
-      after: (ms, act) => this.clock.after(ms, act),
+      after: (ms, act) => this.clock.after(ms > this.timersEarlyMs ? ms - this.timersEarlyMs : ms, act),
       draw: this.draws,
       id: () => `client-${++this.ids}`.padEnd(22, '-'),
       page: false,
