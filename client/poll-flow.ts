@@ -11,8 +11,8 @@
  * then the flow begins again with `hello`. A request that fails ends the flow.
  *
  * Where connections lead to different gateways, the first of two requests has moved the flow to its own, unanswered,
- * while the second would ask for it at the one it came from and be told that it was replaced. So once a flow has moved, a second
- * request names none, and takes it along.
+ * while the second would ask for it at the one it came from and be told that it was replaced. So for a while after a
+ * flow has moved, a second request names none, and takes it along.
  */
 
 import type { PollAnswer } from '#wire/messages.ts';
@@ -27,6 +27,8 @@ const UNDER_WAY_MAX = 2;
  * For so long after requests crossed, `REPLACED` is taken for their doing and not for that of another client.
  */
 const CROSSED_MS = 5_000;
+/** For so long after a flow has moved, connections are taken to lead to different gateways. */
+const MOVES_MS = 30_000;
 const BEGINNINGS_MAX = 5;
 const REQUEST_CHARS_MAX = 65_536;
 const CLOSE_MS_MAX = 1_000;
@@ -70,8 +72,8 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
   let scheduled = false;
   /** The connection of an answer is not free yet: another one may lead to another gateway. */
   let settling = false;
-  /** The last request that named the flow was answered in another one, by another gateway. */
-  let moves = false;
+  /** When a request that named the flow was last answered in another one, by another gateway. */
+  let movedMs = -Infinity;
   let alive = true;
   /** When two requests were last under way; a request of the flow before may still be when this one opens. */
   let crossedMs = platform.nowMs();
@@ -91,10 +93,8 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
     // The flow is not known before its first answer, and one request at a time waits for news.
     if (underWay.length >= (known.flow === undefined ? 1 : UNDER_WAY_MAX)) return;
     if (underWay.length > 0 && unsent.length === 0) return;
-    const request: Request = {
-      stop: new AbortController(),
-      named: moves && underWay.length > 0 ? {} : known,
-    };
+    const goesAlong = underWay.length > 0 && platform.nowMs() - movedMs < MOVES_MS;
+    const request: Request = { stop: new AbortController(), named: goesAlong ? {} : known };
     underWay.push(request);
     if (underWay.length > 1) crossedMs = platform.nowMs();
     post(request.named, takeMessages(), request.stop.signal).then(
@@ -135,11 +135,12 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
     settle();
     request.answer = answer;
     const { response, body } = answer;
+    const { flow } = request.named;
+    if (flow !== undefined && body.flow !== undefined && body.flow !== flow) movedMs = platform.nowMs();
     if (!response.ok || body.flow === undefined) {
       return isOwnDoing(body.fault) ? replaced(request) : end(refusal(response, body));
     }
     if (body.messages?.some((said) => isBye(said) && isOwnDoing(said.fault))) return replaced(request);
-    if (request.named.flow !== undefined) moves = body.flow !== request.named.flow;
     if (known.flow !== undefined && body.flow !== known.flow) {
       for (const elder of underWay.splice(0, underWay.indexOf(request))) elder.stop.abort();
     }
@@ -156,6 +157,8 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
       : messages;
     for (const message of isRepeat ? [] : ordered) {
       if (!alive || known.flow !== flow) return;
+      // Upon which all that is unanswered is sent again, and what is unsent would go twice.
+      if (anew && isWelcome(message)) unsent = [];
       // A flow that ends while another request is under way may go on with that one.
       if (!isBye(message) || underWay.length === 0) events.received(message);
     }
@@ -190,7 +193,7 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
     if (beginnings > BEGINNINGS_MAX) return end({});
     forgetRequests();
     known = {};
-    moves = true;
+    movedMs = nowMs;
     unsent = [];
     events.opened();
   }
@@ -230,6 +233,10 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
 
 function isBye(said: unknown): said is Said {
   return (said as Said).type === 'bye';
+}
+
+function isWelcome(said: unknown): boolean {
+  return (said as Said).type === 'welcome';
 }
 
 function isAnswer(said: unknown): boolean {
