@@ -45,6 +45,8 @@ export interface ConnectionEvents {
   refused(error: SnowshedError): void;
   inCall(): boolean;
   cursors(): Cursor[];
+  /** Something was asked and has no answer yet. */
+  unanswered(): boolean;
 }
 
 export interface Connection {
@@ -164,7 +166,11 @@ export function createConnection(
   ): Link {
     const { device } = settings;
     let welcomed = false;
-    const bearings = () => ({ resume, cursors: events.cursors() });
+    const bearings = () => ({
+      resume,
+      cursors: events.cursors(),
+      unanswered: events.unanswered() || undefined,
+    });
     const cameFor = sentTo;
     const hello = () => {
       // A flow that begins again goes on with the session it has.

@@ -345,7 +345,8 @@ export class FakeService {
     known?.flow.drop();
     if (this.pollsByConnection) this.replaceAll();
     const queue: Message[] = [];
-    const goesOn = request.messages?.[0]?.type !== 'hello';
+    const greets = request.messages?.[0]?.type === 'hello';
+    const goesOn = !greets && (request.messages?.length !== 0 || !request.unanswered);
     /** A flow that goes on elsewhere does not answer with its welcome alone. */
     const tells = ({ type }: Message) => type !== 'welcome' || !goesOn;
     const write = (message: Message) => {
@@ -364,7 +365,7 @@ export class FakeService {
     };
     this.polls.set(String(this.flows.length - 1), poll);
     const { resume, cursors } = request;
-    if (goesOn && resume !== undefined)
+    if (!greets && resume !== undefined)
       this.hear(flow, { type: 'hello', resume, ...(cursors && { cursors }) });
     return poll;
   }

@@ -33,4 +33,8 @@ export interface FlowEnd {
 }
 
 /** What a long poll carries each time, so that any gateway may answer it. */
-export type Bearings = () => { readonly resume: string | undefined; readonly cursors: Cursor[] };
+export type Bearings = () => {
+  readonly resume: string | undefined;
+  readonly cursors: Cursor[];
+  readonly unanswered: true | undefined;
+};

@@ -265,3 +265,20 @@ test('[POLL-13] where each connection leads to another gateway, what is sent mov
   );
   assert(service.flows.length <= 90, `${service.flows.length} flows for 40 sends`);
 });
+
+test('[POLL-14] an answer that went to the gateway it came from is not waited for: what it answered is asked again', async (t) => {
+  const { clock, service, client } = setUp(t, { onlyLongPoll: true });
+  await clock.advance(20_000);
+  service.answers = false;
+  const sent = outcome(offer(client, 'a'));
+  await clock.advance(100);
+  service.answers = true;
+  service.movesPolls = true;
+  service.deliver('u/ann', 'one');
+  await clock.advance(100);
+  assert.equal(sent.value?.position, 10);
+  assert.deepEqual(bodiesOf(service.stored('u/bob')), ['a']);
+  const flows = service.flows.length;
+  await clock.advance(5_000);
+  assert.equal(service.flows.length, flows, 'nothing is asked any more');
+});

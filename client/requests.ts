@@ -32,6 +32,8 @@ export interface Requests {
   up(link: Pick<Link, 'number' | 'transport' | 'send'>, limits: box.Outbox['limits']): void;
   down(): void;
   answered(flow: number, answer: Ack | Nack): void;
+  /** Something was written and has no answer yet. */
+  unanswered(): boolean;
   /** Rejects everything, now and from now on. */
   end(error: SnowshedError): void;
 }
@@ -133,6 +135,7 @@ export function createRequests(platform: Platform): Requests {
       }
       flush();
     },
+    unanswered: () => [...outbox.entries.values()].some(({ flow }) => flow !== 0),
     end(error) {
       ended = error;
       cancel();

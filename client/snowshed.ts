@@ -78,6 +78,7 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
       refused: end,
       inCall: () => inCall,
       cursors: () => listed(cursors),
+      unanswered: requests.unanswered,
     },
   );
   const offPlatform = platform.watch(onNews);

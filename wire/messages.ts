@@ -325,6 +325,12 @@ export const PollRequest = Type.Object(
     turn: Type.Optional(Type.Integer({ minimum: 0, description: 'The turn of the last answer received.' })),
     resume: Type.Optional(Token),
     cursors: Type.Optional(Type.Array(Cursor, { maxItems: CURSORS_MAX })),
+    unanswered: Type.Optional(
+      Type.Boolean({
+        description:
+          'What an earlier poll asked has no answer yet. A gateway that opens the flow anew then says so at once, for the client to ask again.',
+      }),
+    ),
     messages: Type.Optional(Type.Array(Type.Unknown(), { maxItems: 1_000 })),
   },
   {

@@ -57,6 +57,19 @@ test('the first poll brings hello and more; what comes after hello waits for wel
   assert.equal(web.hub.of('opened').length, 1);
 });
 
+test('who waits for an answer is told at once that another gateway goes on; who waits for news is not', async (t) => {
+  const web = await startWeb(t);
+  web.hub.reaction = (flow) => queueMicrotask(() => flow.send(welcome));
+  const elsewhere = { flow: 'of another', turn: 1, resume: 'sealed', cursors };
+  const idle = poll(web, elsewhere);
+  await web.hub.until('opened');
+  const waits = poll(web, { ...elsewhere, unanswered: true });
+  assert.equal(await Promise.race([idle, waits]), await waits);
+  assert.deepEqual((await waits).body.messages, [{ type: 'welcome' }]);
+  for (const { flow } of web.hub.of('opened')) flow.send('{"type":"frame"}');
+  assert.deepEqual((await idle).body.messages, [{ type: 'welcome' }, { type: 'frame' }]);
+});
+
 test('any gateway goes on: one that does not know the flow resumes it from the poll', async (t) => {
   const [one, other] = [await servingWeb(t), await servingWeb(t)];
   const first = await poll(one, { messages: [hello] });

@@ -101,7 +101,8 @@ export function createPoll(
     flows.set(flow.id, flow);
     events.opened(flow, dialect);
     flow.opening = withoutBearer(opening);
-    if (!greets) flow.goesOn(messages.length);
+    // With its welcome alone only where the client waits for an answer that went elsewhere.
+    if (!greets && (messages.length > 0 || !request.unanswered)) flow.goesOn(messages.length);
     flow.receive(greets ? messages[0]! : helloOf(request));
     flow.receiveWhenOpen(greets ? messages.slice(1) : messages);
     return flow;
