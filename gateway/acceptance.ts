@@ -50,10 +50,11 @@ export function createAcceptance(door: Door, deps: AcceptanceDeps) {
       held.hold(knock, () => handshaken(door, listener, false));
       return true;
     },
-    /** The oldest goes on; what its handshake took is known after the loop has done it. */
-    next(listener: Listener): void {
-      handshaken(door, listener, false);
-      held.next(listener)?.goOn();
+    /** The oldest by these listeners goes on; what its handshake took is known after the loop has done it. */
+    next(listeners: readonly Listener[]): void {
+      const knock = held.next(listeners);
+      handshaken(door, knock?.listener ?? listeners[0]!, false);
+      knock?.goOn();
       vetting.another();
     },
     /** Another turn of the loop begins. */

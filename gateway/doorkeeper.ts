@@ -24,6 +24,7 @@ import {
   handshaken,
   knocked,
   left,
+  listenersAlike,
   nextTurn,
   rested,
   setUpsPerSecond,
@@ -276,7 +277,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
       if (next === undefined) return;
       if (!isSetUp(next)) {
         if (handshakes++ === deps.handshakesPerTurn) return;
-        acceptance.next(next === 'callHandshake' ? 'call' : 'main');
+        acceptance.next(next === 'callHandshake' ? ['call'] : listenersAlike(door));
         continue;
       }
       if (underWay >= UNDER_WAY_MAX) return;

@@ -4,9 +4,10 @@
 
 import type { Knock, Listener } from './seams.ts';
 
-/** Empty once the connection ended. */
 interface Place {
+  /** Empty once the connection ended. */
   knock: Knock | undefined;
+  readonly number: number;
 }
 
 interface Queue {
@@ -23,13 +24,19 @@ export function createHeld() {
     call: { places: [], first: 0 },
   };
   let count = 0;
+  let number = 0;
 
-  function taken({ places, first }: Queue): Knock | undefined {
-    const place = places[first]!;
-    const { knock } = place;
-    place.knock = undefined;
-    if (knock !== undefined) count -= 1;
-    return knock;
+  /** The oldest of a queue, after the places that were given up. */
+  function head(queue: Queue): Place | undefined {
+    for (; queue.first < queue.places.length; queue.first += 1) {
+      if (queue.first === SLACK) {
+        queue.places = queue.places.slice(SLACK);
+        queue.first = 0;
+      }
+      const place = queue.places[queue.first]!;
+      if (place.knock !== undefined) return place;
+    }
+    return undefined;
   }
 
   return {
@@ -39,7 +46,7 @@ export function createHeld() {
     },
     /** @param gone told if it ends before its turn. */
     hold(knock: Knock, gone: () => void): void {
-      const place: Place = { knock };
+      const place: Place = { knock, number: number++ };
       queues[knock.listener].places.push(place);
       count += 1;
       knock.hold(() => {
@@ -49,19 +56,18 @@ export function createHeld() {
         gone();
       });
     },
-    /** The oldest, which is held no more. */
-    next(listener: Listener): Knock | undefined {
-      const queue = queues[listener];
-      while (queue.first < queue.places.length) {
-        const knock = taken(queue);
-        queue.first += 1;
-        if (queue.first === SLACK) {
-          queue.places = queue.places.slice(SLACK);
-          queue.first = 0;
-        }
-        if (knock !== undefined) return knock;
+    /** The oldest by any of these listeners, which is held no more. */
+    next(listeners: readonly Listener[]): Knock | undefined {
+      let oldest: Place | undefined;
+      for (const listener of listeners) {
+        const place = head(queues[listener]);
+        if (place !== undefined && place.number < (oldest?.number ?? Infinity)) oldest = place;
       }
-      return undefined;
+      const knock = oldest?.knock;
+      if (oldest === undefined || knock === undefined) return undefined;
+      oldest.knock = undefined;
+      count -= 1;
+      return knock;
     },
   };
 }

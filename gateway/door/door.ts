@@ -40,7 +40,9 @@ export interface DoorPolicy {
   readonly ceiling: Ceiling | undefined;
 }
 
-/** What the loop does next. The set-ups take their flow from `takeFlow`. */
+/**
+ * What the loop does next. The set-ups take their flow from `takeFlow`; a `handshake` is that of the oldest of {@link listenersAlike}.
+ */
 export type Turn = 'callSetUp' | 'callHandshake' | 'handshake' | 'setUp';
 
 export interface Door {
@@ -98,8 +100,9 @@ export function createDoor(policy: DoorPolicy, nowMs: number): Door {
  * closed port refuses.
  */
 export function knocked(door: Door, listener: Listener): boolean {
-  const { handshakes, policy } = door;
-  const before = listener === 'call' ? handshakes.call : handshakes.call + handshakes.main;
+  const { handshakes, policy, callersTrusted } = door;
+  const { call, main } = handshakes;
+  const before = listener === 'call' && callersTrusted ? call : call + main;
   if (handshakeWaitMs(door, before) > 2 * policy.patienceShare * policy.patienceMs) {
     door.listening[listener] = false;
     return false;
@@ -159,14 +162,7 @@ export function nextTurn(door: Door, nowMs: number): Turn | undefined {
   const waiting = handshakes.main + (callersTrusted ? 0 : handshakes.call);
   const handshakesWait = waiting > 0 && door.open < door.openMax * (1 - CALL_RESERVE);
   door.bothWaited = handshakesWait && ring !== undefined;
-  const stage = nextStage(door.share, handshakesWait, ring !== undefined);
-  return stage === 'handshake' && !callersTrusted ? untrustedHandshake(handshakes) : stage;
-}
-
-/** By turns, as each handshake makes the sum of both less by one. */
-function untrustedHandshake({ call, main }: Door['handshakes']): Turn {
-  if (call === 0) return 'handshake';
-  return main === 0 || (call + main) % 2 === 0 ? 'callHandshake' : 'handshake';
+  return nextStage(door.share, handshakesWait, ring !== undefined);
 }
 
 /** Takes the flow of a turn that is a set-up. */
@@ -177,6 +173,11 @@ export function takeFlow(door: Door, nowMs: number): number {
   creditUsed(door.creditsOfAll);
   door.open -= 1;
   return room.take(door.room, ring);
+}
+
+/** Whose connections stand in one row, where a `handshake` is due. */
+export function listenersAlike({ callersTrusted }: Door): readonly Listener[] {
+  return callersTrusted ? ['main'] : ['main', 'call'];
 }
 
 /** How long the turn took, and what it would have cost on the machine of the benchmark. */

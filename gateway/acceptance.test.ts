@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Registry } from 'prom-client';
+import { createVirtualClock } from '#runtime/clock.ts';
+import { createAcceptance } from './acceptance.ts';
+import { createDoor, listenersAlike, nextTurn } from './door/door.ts';
+import { createGatewayMetrics } from './metrics.ts';
+import type { Listener } from './seams.ts';
+import { createVetting } from './vetting.ts';
+
+/** Many hellos by the listener for calls: of clients in one, or in none. */
+const ENOUGH = 50;
+
+function acceptance() {
+  const clock = createVirtualClock();
+  const metrics = createGatewayMetrics(new Registry());
+  const limits = { handshakeShare: 0.5, acceptQueueMax: 512, openMax: 1_000, ceiling: undefined };
+  const costs = { patienceMs: 10_000, patienceShare: 0.45, handshakeMs: 1, setUpMs: 0.5, speed: 1 };
+  const door = createDoor({ ...limits, ...costs }, clock.monotonicMs());
+  const vetting = createVetting(door, clock, metrics);
+  const shutters = { follow: () => undefined, someShut: () => false, listens: { main: true, call: true } };
+  const placesLeft = () => 1_000;
+  const its = createAcceptance(door, { metrics, vetting, shutters, handshakesPerTurn: 2, placesLeft });
+  const wentOn: string[] = [];
+  const gone = new Map<string, () => void>();
+  return {
+    ...{ door, vetting, wentOn, gone },
+    /** Names of connections, those by the listener for calls begin with a `c`. */
+    come(...names: readonly string[]): void {
+      for (const name of names) {
+        const listener: Listener = name.startsWith('c') ? 'call' : 'main';
+        const hold = (whenGone: () => void) => void gone.set(name, whenGone);
+        const goOn = () => void wentOn.push(name);
+        its.takes({ listener, address: () => '192.0.2.1', hold, goOn, close: () => undefined }, true);
+      }
+    },
+    /** All that may go on do, one after the other. */
+    serve(): void {
+      for (let turn = nextTurn(door, 0); turn !== undefined; turn = nextTurn(door, 0)) {
+        assert(turn === 'callHandshake' || turn === 'handshake', turn);
+        its.next(turn === 'callHandshake' ? ['call'] : listenersAlike(door));
+      }
+    },
+  };
+}
+
+test('[DOOR-74] who comes by the listener for calls goes on first, and in no order but that of coming while most of them are in none', () => {
+  const { door, vetting, wentOn, gone, come, serve } = acceptance();
+  come('passes', 'passes too', 'm1', 'c1', 'm2', 'c2');
+  serve();
+  assert.deepEqual(wentOn.splice(0), ['c1', 'c2', 'm1', 'm2']);
+  for (let i = 0; i < ENOUGH; i++) vetting.judgeCallers('pretender');
+  come('m3', 'm4', 'c3', 'm5', 'c4', 'm6');
+  gone.get('m4')!();
+  serve();
+  assert.deepEqual(wentOn.splice(0), ['m3', 'c3', 'm5', 'c4', 'm6']);
+  assert.deepEqual(door.handshakes, { call: 0, main: 0 });
+  for (let i = 0; i < ENOUGH; i++) vetting.judgeCallers('call');
+  come('m7', 'c5');
+  serve();
+  assert.deepEqual(wentOn, ['c5', 'm7'], 'it is one of those in a call again');
+});
+
+test('[DOOR-75] where the door is full, the listener for calls takes nobody either who comes while most are in none', () => {
+  for (const [name, taken] of [
+    ['call', 100],
+    ['pretender', 0],
+  ] as const) {
+    const { door, vetting, come } = acceptance();
+    for (let i = 0; i < ENOUGH; i++) vetting.judgeCallers(name);
+    come(...Array.from({ length: 20_000 }, (_, i) => `m${i}`));
+    assert.equal(door.listening.main, false);
+    come(...Array.from({ length: 100 }, (_, i) => `c${i}`));
+    assert.equal(door.handshakes.call, taken);
+    assert.equal(door.listening.call, taken > 0);
+  }
+});
