@@ -102,6 +102,27 @@ test('a configuration that cannot be used has a line and an exit code of its own
   assert.deepEqual(end.lines[0]?.problems, ['KEY_FILE cannot be used: ENOENT']);
 });
 
+test('a port that another program has is no mistake of ours, and is named', async () => {
+  const end = await ended(`
+    import { createServer } from 'node:net';
+    const first = createServer().listen(0, '127.0.0.1', () => {
+      console.log(first.address().port);
+      createServer().listen(first.address().port, '127.0.0.1');
+    });`);
+  assert.equal(end.code, 78);
+  const [{ msg: port } = assert.fail(), fatal] = end.lines;
+  assert.equal(fatal?.event, 'process.misconfigured');
+  assert.deepEqual(fatal?.problems, [
+    `cannot listen on 127.0.0.1 port ${port}: another program listens there (EADDRINUSE)`,
+  ]);
+});
+
+test('a mistake that is no error at all ends the process as well', async () => {
+  const end = await ended(`void Promise.reject();`);
+  assert.equal(end.code, 1);
+  assert.equal(end.lines[0]?.event, 'process.unhandled-rejection');
+});
+
 test('a mistake during an orderly stop is not an orderly stop', async () => {
   const end = await ended(
     `supervisor.onShutdown(async () => { setTimeout(() => { throw new Error('late'); }, 1); await new Promise((go) => setTimeout(go, 50)); }); console.log('up');`,

@@ -39,12 +39,10 @@ export function createSupervisor(log: Logger, clock: Clock): Supervisor {
     });
   }
   function fatal(event: string, err: unknown, what: string): void {
-    const code = err instanceof ConfigError ? EXIT_CONFIG : 1;
-    if (err instanceof ConfigError) {
-      log.fatal(
-        { event: 'process.misconfigured', problems: err.problems },
-        'the configuration cannot be used',
-      );
+    const problems = problemsOf(err);
+    const code = problems === undefined ? 1 : EXIT_CONFIG;
+    if (problems !== undefined) {
+      log.fatal({ event: 'process.misconfigured', problems }, 'the configuration cannot be used');
     } else {
       log.fatal({ event, err, what }, 'a mistake of ours ends this process');
     }
@@ -69,6 +67,28 @@ export function createSupervisor(log: Logger, clock: Clock): Supervisor {
     onShutdown: (step) => void steps.push(step),
     stop,
   };
+}
+
+const whyNotListening: { readonly [code in string]?: string } = {
+  EADDRINUSE: 'another program listens there',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EACCES: 'it is not allowed',
+};
+
+/** What is wrong with what this process was told, where that is it; a port that it cannot have included. */
+function problemsOf(err: unknown): readonly string[] | undefined {
+  if (err instanceof ConfigError) return err.problems;
+  const { syscall, code = '', address, port } = (err ?? {}) as ListenError;
+  const why = syscall === 'listen' ? whyNotListening[code] : undefined;
+  return why === undefined ? undefined : [`cannot listen on ${address} port ${port}: ${why} (${code})`];
+}
+
+/** What Node adds to an error of `listen`. */
+interface ListenError {
+  readonly syscall?: string;
+  readonly code?: string;
+  readonly address?: string;
+  readonly port?: number;
 }
 
 /** Whether a step failed; the others run all the same. */

@@ -17,7 +17,8 @@ const intro = `# Configuration
 <!-- Made from the schemas in */config.ts by \`npm run docs\`. -->
 
 Every process is configured by environment variables. One that is empty counts as not set; one that is wrong ends the start
-with exit code 78 and a line on standard error for each, which never shows a value. The processes are the **gateway**
+with exit code 78 and a line on standard error for each, which never shows a value; a port that another program has ends it
+with the same code and a line in the log. The processes are the **gateway**
 (\`npm run gateway\`), the **router** (\`npm run router\`) and **all-in-one**, both and the log in one process (\`npm start\`),
 which makes for itself what it is not given: the secrets, and, while no source of keys is named, tokens for the demo page.
 `;
