@@ -126,7 +126,7 @@ async function scaleOut(
 }
 
 async function busAway(
-  { busNodes, busLink }: LocalFleet,
+  { busNodes, cutLinks, healLinks }: LocalFleet,
   say: (line: string) => void,
 ): Promise<readonly Finding[]> {
   const [first, second] = busNodes;
@@ -145,9 +145,9 @@ async function busAway(
   say('bus node 2 is back');
   await pause(8_000);
   say('all links to the bus cut');
-  busLink.cut();
+  cutLinks();
   await pause(10_000);
-  busLink.heal();
+  healLinks();
   say('links healed');
   return [{ what: 'lame duck, a node killed, and 10 s without the bus', met: true }];
 }

@@ -10,7 +10,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts } from '#test/harness/nats-server.ts';
+import { freePorts } from '#test/harness/free-ports.ts';
 import { centrifugoPath } from '#tools/centrifugo.ts';
 import { tokenSecret } from '../bench/bounds.ts';
 import { ownBytes } from '../bench/proc.ts';

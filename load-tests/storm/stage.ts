@@ -3,7 +3,7 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { freePorts } from '#test/harness/free-ports.ts';
 import type { Environment, ServiceProcess } from '#test/harness/process.ts';
 import { cpuMicros } from '../bench/proc.ts';
 import type { GatewayPlaces, Timing } from '../swarm/orders.ts';
@@ -69,7 +69,7 @@ const IDLE_MS = 960_000;
 
 export async function startStage(options: StageOptions): Promise<Stage> {
   const { gateways, routers, tls, secret } = options;
-  const ports = await freePorts(6 * gateways);
+  const ports = [...(await freePorts(6 * gateways))];
   const priorityPorts = new Map<string, number>();
   const quota = openQuota();
   const scene = await startScene({
@@ -193,19 +193,6 @@ function assembled(
 function placesOf({ process, priorityPort }: GatewayOnStage): GatewayPlaces {
   const main = placeAt(process.url);
   return { main, priority: { host: main.host, port: priorityPort } };
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** What was used between two looks. */

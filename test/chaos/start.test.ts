@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { freePorts, startNatsServer } from '../harness/nats-server.ts';
+import { freePorts } from '../harness/free-ports.ts';
+import { startNatsServer } from '../harness/nats-server.ts';
 import { startProcess } from '../harness/process.ts';
 import { createHmacIssuer } from '../harness/tokens.ts';
 

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { createSeededRandom } from '#runtime/random.ts';
 import { uws, type WebSocket } from '#runtime/uws.ts';
 import { findings } from './checker.ts';
+import { freePort } from './free-ports.ts';
 import { createRecorder } from './history.ts';
 import { createLastingSession } from './lasting-session.ts';
 
@@ -36,14 +34,6 @@ async function scripted(heard: (flow: number, said: Said, socket: Socket) => voi
   });
   await new Promise<void>((resolve) => app.listen('127.0.0.1', port, () => resolve()));
   return { url: `ws://127.0.0.1:${port}`, sockets, close: () => app.close() };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 function welcome(socket: Socket): void {

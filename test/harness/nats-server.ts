@@ -9,11 +9,11 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { natsServerPath } from '#tools/nats-server.ts';
+import { freePorts } from './free-ports.ts';
 
 export interface NatsServer {
   /** `nats://127.0.0.1:<port>` */
@@ -156,24 +156,4 @@ async function ready(monitorPort: number, child: ChildProcess, logPath: string):
   }
   child.kill('SIGKILL');
   throw new Error(`nats-server did not start:\n${readFileSync(logPath, 'utf8')}`);
-}
-
-/** Ports that nobody listens on now. All are held at once, so that none is given twice. */
-export async function freePorts(count: number): Promise<readonly number[]> {
-  const holders = await Promise.all(Array.from({ length: count }, () => held()));
-  const ports = holders.map((holder) => {
-    const address = holder.address();
-    assert(address !== null && typeof address === 'object');
-    return address.port;
-  });
-  await Promise.all(holders.map((holder) => new Promise((closed) => holder.close(closed))));
-  return ports;
-}
-
-function held(): Promise<ReturnType<typeof createServer>> {
-  return new Promise((resolve, reject) => {
-    const holder = createServer();
-    holder.once('error', reject);
-    holder.listen(0, '127.0.0.1', () => resolve(holder));
-  });
 }

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { prometheusPaths } from '#tools/prometheus.ts';
-import { freePorts } from '../harness/nats-server.ts';
+import { freePorts } from '../harness/free-ports.ts';
 
 export interface Target {
   readonly job: string;
