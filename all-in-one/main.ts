@@ -15,7 +15,7 @@ import { buildGateway } from '#gateway/build.ts';
 import { createRouterMetrics } from '#router/metrics.ts';
 import { createRouter } from '#router/router.ts';
 import { createSystemClock } from '#runtime/clock.ts';
-import { configOrExit } from '#runtime/config.ts';
+import { configOrExit, exitMisconfigured } from '#runtime/config.ts';
 import { serveOperations } from '#runtime/health.ts';
 import { createLogger, type Logger } from '#runtime/log.ts';
 import { createSystemRandom } from '#runtime/random.ts';
@@ -38,6 +38,14 @@ const config = {
   ...(login && { AUTH_HMAC_SECRET: madeForThisRun('AUTH_HMAC_SECRET') }),
 };
 
+let notReady = (): string | undefined => 'starting';
+const operations = await serveOperations({
+  host: config.GATEWAY_OPS_HOST,
+  port: config.GATEWAY_OPS_PORT,
+  register,
+  ready: () => notReady(),
+});
+supervisor.onShutdown(() => operations.close());
 const [bus, demo] = await Promise.all([connectedBus(), createDemoPage({ login })]);
 supervisor.onShutdown(() => bus.close());
 const router = createRouter({
@@ -61,13 +69,7 @@ const demoLogin = login
 const pages = demoPages(demo, demoLogin);
 const gateway = buildGateway({ bus, clock, random, config: nodeConfig(config), log, register, pages });
 supervisor.onShutdown(() => gateway.stop());
-const operations = await serveOperations({
-  host: config.GATEWAY_OPS_HOST,
-  port: config.GATEWAY_OPS_PORT,
-  register,
-  ready: () => router.notReady() ?? gateway.notReady(),
-});
-supervisor.onShutdown(() => operations.close());
+notReady = () => router.notReady() ?? gateway.notReady();
 port = await gateway.start();
 // Without a bus outside there is nobody to hand the sessions over to.
 if (config.NATS_URL !== undefined) supervisor.onShutdown(() => gateway.drain());
@@ -76,13 +78,7 @@ console.error(`\n  Snowshed is up. Open ${pageOrigins(config, port)[0]} in two t
 
 async function connectedBus(): Promise<Bus> {
   const { NATS_URL } = config;
-  if (NATS_URL !== undefined) {
-    const { connectNatsBus } = await import('#bus/nats/bus.ts');
-    return connectNatsBus(
-      { ...config, NATS_URL },
-      { clock, random, log, metrics: createBusMetrics([register]) },
-    );
-  }
+  if (NATS_URL !== undefined) return natsBus(NATS_URL);
   const options = {
     partitions: config.LOG_PARTITIONS,
     bytesMax: config.LOG_BYTES_MAX,
@@ -92,6 +88,22 @@ async function connectedBus(): Promise<Bus> {
     journalTtlMs: config.JOURNAL_TTL_MS,
   };
   return createMemoryBus(options, { clock, random });
+}
+
+/** However long it is away; without it there is nobody to serve. */
+async function natsBus(NATS_URL: string): Promise<Bus> {
+  const [{ BusMisconfigured, connectNatsBus }, { reachBus }] = await Promise.all([
+    import('#bus/nats/bus.ts'),
+    import('#bus/nats/reach.ts'),
+  ]);
+  const given = { clock, random, log };
+  const metrics = createBusMetrics([register]);
+  const reach = reachBus(() => connectNatsBus({ ...config, NATS_URL }, { ...given, metrics }), given);
+  notReady = reach.notReached;
+  return reach.bus.catch((error: unknown) => {
+    if (error instanceof BusMisconfigured) exitMisconfigured(error.message);
+    throw error;
+  });
 }
 
 /** That the only router there is owns each partition is no news. */

@@ -29,16 +29,17 @@ async function saysNotReady(opsPort: number, why: RegExp): Promise<void> {
   }
 }
 
-test('[P7] started while the bus is away, a router and a gateway are alive, say why they are not ready, and wait', async (t) => {
+test('[P7] started while the bus is away, a router, a gateway and both in one process are alive, say why they are not ready, and wait', async (t) => {
   await using nats = await startNatsServer();
   await nats.stop();
-  const [routerOps, gatewayOps] = (await freePorts(2)) as [number, number];
+  const [routerOps, gatewayOps, bothOps] = (await freePorts(3)) as [number, number, number];
   const env = { NATS_URL: nats.url, ...small };
   const starting = Promise.all([
     startProcess('router-1', 'router/main.ts', { ...env, ROUTER_OPS_PORT: `${routerOps}` }),
     startProcess('gateway-1', 'gateway/main.ts', { ...env, ...identity, GATEWAY_OPS_PORT: `${gatewayOps}` }),
+    startProcess('both', 'all-in-one/main.ts', { ...env, ...identity, GATEWAY_OPS_PORT: `${bothOps}` }),
   ]);
-  for (const port of [routerOps, gatewayOps]) {
+  for (const port of [routerOps, gatewayOps, bothOps]) {
     await saysNotReady(port, /bus cannot be reached.*NATS_URL/);
     assert.equal(await said(port, '/healthz'), '200 alive\n');
   }
