@@ -173,7 +173,11 @@ export function createDelivery({ log, events, metrics, readsMax, clock }: Delive
       const { entries, through } = await readPage(sub, upTo, leader);
       if (!isReading(sub, round)) return;
       for (const entry of entries) handEntry(sub, entry);
-      if (through < upTo) continue;
+      if (through < upTo) {
+        // A replica that brings nothing lags, or there is nothing any more: only the leader knows.
+        leader ||= entries.length === 0;
+        continue;
+      }
       if (leader && named && sub.cursor < upTo) missed(sub, sub.cursor, upTo, undefined);
       if (leader || entries.at(-1)?.position === upTo) sub.cursor = Math.max(sub.cursor, upTo);
       leader = true;

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { createMemoryBus } from '#bus/memory/bus.ts';
+import type { Log, LogEntry, Read } from '#bus/seams.ts';
+import { createVirtualClock } from '#runtime/clock.ts';
+import { createSeededRandom } from '#runtime/random.ts';
+import { type EnvelopeHeader, encodeEnvelope } from '#wire/envelope.ts';
+import { createDelivery } from './delivery.ts';
+import type { Gap, Standing } from './subscription.ts';
+
+const channel = 'u/bob';
+const epoch = 'e';
+const ttlMs = 2_000;
+
+type ReadOf = (after: number, upTo: number, leader: boolean) => Promise<Read>;
+
+/** One flow on one channel; the log answers reads as the test says. */
+function stage(
+  read: ReadOf = () => assert.fail('nothing is read'),
+  from: 'alive' | { epoch: string; position: number } = 'alive',
+) {
+  const clock = createVirtualClock();
+  const bus = createMemoryBus({ partitions: 1 }, { clock, random: createSeededRandom(1) });
+  const asked: boolean[] = [];
+  const log: Log = Object.assign(Object.create(bus.log), {
+    read(_channel: string, after: number, upTo: number, _bytesMax: number, leader: boolean): Promise<Read> {
+      assert(asked.push(leader) < 100, 'it is not asked for ever');
+      return read(after, upTo, leader);
+    },
+  });
+  const handed: string[] = [];
+  const gaps: Gap[] = [];
+  const flow = { ready: true, wake: (): void => undefined };
+  const delivery = createDelivery({
+    ...{ clock, log, readsMax: 4 },
+    events: {
+      frame: (_flow, { header }) => void handed.push(header.id),
+      standing: () => undefined,
+      gap: (_sub, gap) => void gaps.push(gap),
+      ready: () => flow.ready,
+      writable: () =>
+        flow.ready ? Promise.resolve(true) : new Promise((resolve) => (flow.wake = () => resolve(true))),
+      stalled: () => undefined,
+    },
+    metrics: {
+      frames: { inc: () => undefined },
+      expired: { inc: () => undefined },
+      envelopeFaults: { inc: () => assert.fail('every envelope is sound') },
+      reads: { inc: () => undefined },
+    },
+  });
+  const who = { channel, flow: 1, session: 's', user: 'bob', device: 'd', watch: false };
+  const sub = delivery.add({ ...who, mode: undefined, state: undefined }, from);
+  return { clock, asked, handed, gaps, flow, delivery, sub, ...live(delivery, clock.nowMs) };
+}
+
+function live(delivery: ReturnType<typeof createDelivery>, nowMs: () => number) {
+  return {
+    /** What the owner delivers. */
+    deliver(position: number): void {
+      const { data } = entry(position, nowMs());
+      const section = { partition: 0, term: 1, registration: 1, number: position };
+      delivery.deliver({ ...section, entries: [[channel, position, nowMs(), data.length]] }, epoch, data, 0);
+    },
+  };
+}
+
+function entry(position: number, storedAtMs: number): LogEntry {
+  const header: EnvelopeHeader = {
+    ...{ v: 1, id: `${position}`, channel, kind: 'offer', format: 'json', at: storedAtMs, ttlMs },
+    from: { user: 'ann', device: 'x', session: 'other' },
+  };
+  return { channel, position, storedAtMs, data: encodeEnvelope(header, '{}') };
+}
+
+const standing = (last: number): Standing => ({ epoch, head: last, floor: 0, last });
+
+describe('a replica that does not bring the position named', () => {
+  /** As a stream of several copies answers: a replica says what it has, the leader that there is no more. */
+  const copies =
+    (ofReplica: readonly LogEntry[], ofLeader: readonly LogEntry[]): ReadOf =>
+    async (after, upTo, leader) => {
+      const entries = (leader ? ofLeader : ofReplica).filter(
+        ({ position }) => position > after && position <= upTo,
+      );
+      return { entries, through: leader ? upTo : (entries.at(-1)?.position ?? after) };
+    };
+
+  test('is not asked for ever where the log has forgotten it: the leader says so, and the flow is live', async () => {
+    const { clock, asked, handed, delivery, sub, deliver } = stage(copies([], []));
+    delivery.attached(sub, standing(7));
+    await clock.advance(10);
+    deliver(8);
+    assert.deepEqual(handed, ['8']);
+    assert.deepEqual(asked, [false, true]);
+  });
+
+  test('lags: the leader brings the rest', async () => {
+    const entries = [5, 6, 7].map((position) => entry(position, createVirtualClock().nowMs()));
+    const { clock, handed, delivery, sub } = stage(copies(entries.slice(0, 1), entries));
+    delivery.attached(sub, standing(7));
+    await clock.advance(10);
+    assert.deepEqual(handed, ['5', '6', '7']);
+  });
+});
