@@ -50,3 +50,13 @@ test('the checks of gateway and bus hold here too', () => {
   assert.throws(() => read({ TURN_URLS: 'turn:turn.example.org' }), ConfigError);
   assert.throws(() => read({ DEMO_ORIGIN: 'https://demo.example.org/page' }), ConfigError);
 });
+
+test('two things that are to listen on one port are named before they try', () => {
+  const both = (env: Environment) => () => read(env);
+  assert.throws(
+    both({ GATEWAY_PRIORITY_PORT: '7600' }),
+    /GATEWAY_PORT and GATEWAY_PRIORITY_PORT are the same/,
+  );
+  assert.throws(both({ GATEWAY_PORT: '7601' }), /GATEWAY_PORT and GATEWAY_OPS_PORT are the same/);
+  read({ GATEWAY_PORT: '0', GATEWAY_OPS_PORT: '0' });
+});

@@ -13,7 +13,7 @@ import { filesMax } from '#runtime/files.ts';
 import type { Logger } from '#runtime/log.ts';
 import { createSystemLoop } from '#runtime/loop.ts';
 import type { Random } from '#runtime/random.ts';
-import type { GatewayConfig } from './config.ts';
+import { type GatewayConfig, samePortTwice } from './config.ts';
 import { nativeDialect } from './dialects/native/native.ts';
 import { createGateway, type Gateway } from './gateway.ts';
 import { createAuthenticator } from './identity/authenticator.ts';
@@ -37,7 +37,11 @@ export interface GatewayParts {
 
 const dialects = { webSocket: [nativeDialect], poll: nativeDialect };
 
-export const gatewayChecks: readonly ConfigCheck<GatewayConfig>[] = [transportContradiction, journalTooShort];
+export const gatewayChecks: readonly ConfigCheck<GatewayConfig>[] = [
+  transportContradiction,
+  samePortTwice,
+  journalTooShort,
+];
 
 export function buildGateway(parts: GatewayParts): Gateway {
   const { bus, clock, random, config, log, register } = parts;

@@ -67,3 +67,15 @@ export const GatewayConfig = Type.Object({
   ...logProperties,
 });
 export type GatewayConfig = Static<typeof GatewayConfig>;
+
+/** Two things cannot listen on one port; 0 takes any that is free. */
+export function samePortTwice(config: GatewayConfig): string | undefined {
+  const taken = new Map<number, string>();
+  for (const name of ['GATEWAY_PORT', 'GATEWAY_PRIORITY_PORT', 'GATEWAY_OPS_PORT'] as const) {
+    const port = config[name] ?? 0;
+    const other = taken.get(port);
+    if (port !== 0 && other !== undefined) return `${other} and ${name} are the same port`;
+    taken.set(port, name);
+  }
+  return undefined;
+}

@@ -78,17 +78,19 @@ const whyNotListening: { readonly [code in string]?: string } = {
 /** What is wrong with what this process was told, where that is it; a port that it cannot have included. */
 function problemsOf(err: unknown): readonly string[] | undefined {
   if (err instanceof ConfigError) return err.problems;
-  const { syscall, code = '', address, port } = (err ?? {}) as ListenError;
+  const { syscall, code = '', address, port, hostname } = (err ?? {}) as ListenError;
+  if (syscall === 'getaddrinfo') return [`cannot find the address of ${hostname} (${code})`];
   const why = syscall === 'listen' ? whyNotListening[code] : undefined;
   return why === undefined ? undefined : [`cannot listen on ${address} port ${port}: ${why} (${code})`];
 }
 
-/** What Node adds to an error of `listen`. */
+/** What Node adds to an error of `listen`, and of looking a name up for it. */
 interface ListenError {
   readonly syscall?: string;
   readonly code?: string;
   readonly address?: string;
   readonly port?: number;
+  readonly hostname?: string;
 }
 
 /** Whether a step failed; the others run all the same. */
