@@ -59,4 +59,5 @@ test('two things that are to listen on one port are named before they try', () =
   );
   assert.throws(both({ GATEWAY_PORT: '7601' }), /GATEWAY_PORT and GATEWAY_OPS_PORT are the same/);
   read({ GATEWAY_PORT: '0', GATEWAY_OPS_PORT: '0' });
+  read({ GATEWAY_PORT: '7601', GATEWAY_OPS_HOST: '127.0.0.2' });
 });

@@ -68,14 +68,15 @@ export const GatewayConfig = Type.Object({
 });
 export type GatewayConfig = Static<typeof GatewayConfig>;
 
-/** Two things cannot listen on one port; 0 takes any that is free. */
+/** Two things cannot listen on one port of one address; 0 takes any that is free. */
 export function samePortTwice(config: GatewayConfig): string | undefined {
-  const taken = new Map<number, string>();
+  const taken = new Map<string, string>();
   for (const name of ['GATEWAY_PORT', 'GATEWAY_PRIORITY_PORT', 'GATEWAY_OPS_PORT'] as const) {
     const port = config[name] ?? 0;
-    const other = taken.get(port);
+    const place = `${name === 'GATEWAY_OPS_PORT' ? config.GATEWAY_OPS_HOST : config.GATEWAY_HOST} ${port}`;
+    const other = taken.get(place);
     if (port !== 0 && other !== undefined) return `${other} and ${name} are the same port`;
-    taken.set(port, name);
+    taken.set(place, name);
   }
   return undefined;
 }
