@@ -103,3 +103,39 @@ describe('a replica that does not bring the position named', () => {
     assert.deepEqual(handed, ['5', '6', '7']);
   });
 });
+
+describe('a flow that takes no frames now', () => {
+  const empty: ReadOf = async (_after, upTo) => ({ entries: [], through: upTo });
+
+  test('[GAP-9] a flow that takes no frames is told later that the log is another one, once, although it was attached anew meanwhile', async () => {
+    const { clock, gaps, flow, delivery, sub } = stage(empty, { epoch: 'old', position: 60 });
+    flow.ready = false;
+    delivery.attached(sub, standing(7));
+    await clock.advance(10);
+    delivery.announce(0);
+    delivery.attached(sub, standing(7));
+    flow.ready = true;
+    flow.wake();
+    await clock.advance(10);
+    delivery.announce(0);
+    delivery.attached(sub, standing(7));
+    await clock.advance(10);
+    assert.deepEqual(gaps, [{ epoch, from: 60, to: 7 }]);
+  });
+
+  test('[GAP-10] a flow that takes no frames is not handed late what was held back for it: what died meanwhile is said', async () => {
+    const { clock, gaps, handed, flow, delivery, sub, deliver } = stage(empty, { epoch, position: 6 });
+    delivery.attached(sub, standing(6));
+    delivery.announce(0);
+    flow.ready = false;
+    delivery.attached(sub, standing(6));
+    deliver(7);
+    await clock.advance(ttlMs);
+    deliver(8);
+    flow.ready = true;
+    flow.wake();
+    await clock.advance(10);
+    assert.deepEqual(handed, ['8']);
+    assert.deepEqual(gaps, [{ epoch, from: 6, to: 7 }]);
+  });
+});

@@ -31,6 +31,7 @@ import {
   releasedAfterRead,
   type Standing,
   Subscription,
+  startedAnew,
 } from './subscription.ts';
 
 export interface DeliveryEvents {
@@ -115,7 +116,7 @@ export function createDelivery({ log, events, metrics, readsMax, clock }: Delive
       events.standing(sub, {
         channel: sub.channel,
         epoch: standing.epoch,
-        position: verdictGap(verdict) ? 0 : position,
+        position: verdict.kind === 'other-log' ? 0 : position,
       });
     }
     if (verdict.kind === 'live' && events.ready(sub.flow)) goLive(sub);
@@ -143,7 +144,8 @@ export function createDelivery({ log, events, metrics, readsMax, clock }: Delive
   ): Promise<void> {
     let verdict = first;
     if (!(await events.writable(sub.flow)) || !isReading(sub, round)) return;
-    if (verdict.kind === 'ask-end') {
+    if (verdict.kind === 'other-log') verdict = startedAnew(sub, standing);
+    else if (verdict.kind === 'ask-end') {
       const end = await endFor(sub, round);
       // The verdict moves the cursor: attached anew meanwhile, it is for that attach to ask.
       if (!isReading(sub, round)) return;
@@ -247,18 +249,17 @@ export function createDelivery({ log, events, metrics, readsMax, clock }: Delive
     }
     sub.phase = 'live';
     sub.owedSince = 0;
-    for (const frame of frames) handLive(sub, frame, 0);
+    for (const { frame, diesAtMs } of frames) handLive(sub, frame, diesAtMs, log.nowMs() < diesAtMs);
   }
 
-  /** `diedAtMs`: when it outlived its time, where it has. */
-  function handLive(sub: Subscription, frame: DeliveredFrame, diedAtMs: number): void {
-    if (arrived(sub, frame) !== 'hand') return;
+  function handLive(sub: Subscription, frame: DeliveredFrame, diesAtMs: number, alive: boolean): void {
+    if (arrived(sub, frame, diesAtMs) !== 'hand') return;
     const from = sub.cursor;
     const { position } = frame;
     if (position > 0) sub.cursor = position;
     if (!isFor(sub, frame)) return;
-    if (diedAtMs === 0) hand(sub, frame);
-    else if (position > 0) missed(sub, from, position, diedAtMs);
+    if (alive) hand(sub, frame);
+    else if (position > 0) missed(sub, from, position, diesAtMs);
     else metrics.expired.inc();
   }
 
@@ -273,8 +274,9 @@ export function createDelivery({ log, events, metrics, readsMax, clock }: Delive
       const frame = decoded(channel, epoch, position, storedAtMs, data);
       if (frame === undefined) continue;
       const diesAtMs = storedAtMs + frame.header.ttlMs;
-      const diedAtMs = log.nowMs() < diesAtMs ? 0 : diesAtMs;
-      for (const sub of subs.length > 1 ? [...subs] : subs) if (!sub.watch) handLive(sub, frame, diedAtMs);
+      const alive = log.nowMs() < diesAtMs;
+      for (const sub of subs.length > 1 ? [...subs] : subs)
+        if (!sub.watch) handLive(sub, frame, diesAtMs, alive);
     }
     return at;
   }
@@ -293,8 +295,4 @@ const none: readonly Subscription[] = [];
 
 function isReading(sub: Subscription, round: number): boolean {
   return sub.phase === 'reading' && sub.round === round;
-}
-
-function verdictGap(verdict: AttachVerdict): boolean {
-  return verdict.kind === 'read' && verdict.gap !== undefined;
 }

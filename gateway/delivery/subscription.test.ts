@@ -13,6 +13,7 @@ import {
   isFor,
   releasedAfterRead,
   Subscription,
+  startedAnew,
 } from './subscription.ts';
 
 function subscription(epoch: string, cursor: number): Subscription {
@@ -67,8 +68,15 @@ test('[CURSOR-2] a fresh member of a room starts at the head', () => {
 });
 
 test('[CURSOR-3] another epoch, or a cursor past the end, is a gap and starts at the first frame alive', () => {
-  const other = attachVerdict(subscription('old', 60), standing);
-  assert.deepEqual(other, { kind: 'read', upTo: 40, named: false, gap: { epoch: 'e', from: 60, to: 100 } });
+  const other = subscription('old', 60);
+  assert.deepEqual(attachVerdict(other, standing), { kind: 'other-log' });
+  assert.equal(other.cursor, 60, 'until the gap can be told');
+  assert.deepEqual(startedAnew(other, standing), {
+    kind: 'read',
+    upTo: 40,
+    named: false,
+    gap: { epoch: 'e', from: 60, to: 100 },
+  });
   const ahead = subscription('e', 150);
   assert.deepEqual(attachVerdict(ahead, standing), { kind: 'ask-end' });
   assert.deepEqual(endVerdict(ahead, standing, 150), { kind: 'live' });
@@ -118,7 +126,7 @@ test('[CURSOR-5] through attaches, reads, overflows, repeats and late frames, ea
 test('[CURSOR-6] held frames are bounded; past the bound they are read instead', () => {
   const sub = subscription('e', 0);
   for (let position = 1; position <= HELD_FRAMES_MAX + 5; position++)
-    assert.equal(arrived(sub, frame(position)), 'held');
+    assert.equal(arrived(sub, frame(position), 1_000), 'held');
   assert.equal(sub.held, undefined);
   assert.deepEqual(releasedAfterRead(sub), { frames: [], readUpTo: HELD_FRAMES_MAX + 5 });
 });
@@ -130,7 +138,7 @@ function played(plan: readonly Move[]): number[] {
   let end = 0;
   let upTo = 0;
   const hand = (item: DeliveredFrame) => {
-    if (arrived(sub, item) !== 'hand') return;
+    if (arrived(sub, item, 1_000) !== 'hand') return;
     sub.cursor = item.position;
     handed.push(item.position);
   };
@@ -144,7 +152,7 @@ function played(plan: readonly Move[]): number[] {
     if (readUpTo !== undefined) upTo = readUpTo;
     else {
       sub.phase = 'live';
-      for (const item of frames) hand(item);
+      for (const item of frames) hand(item.frame);
     }
   };
   let forwarded = 0;

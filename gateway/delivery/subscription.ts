@@ -22,6 +22,13 @@ export const HELD_FRAMES_MAX = 128;
 /** The cursor of one that starts at the present, before the present is known. */
 export const FROM_NOW = -1;
 
+/** A live frame that waits for a read. */
+export interface Held {
+  readonly frame: DeliveredFrame;
+  /** When it outlives its time, on the log's clock. */
+  readonly diesAtMs: number;
+}
+
 export type Phase = 'attaching' | 'reading' | 'live' | 'gone';
 
 export class Subscription implements Attachment {
@@ -47,7 +54,7 @@ export class Subscription implements Attachment {
    * everything past its cursor was stored since then.
    */
   owedSince: number;
-  held: DeliveredFrame[] | undefined = undefined;
+  held: Held[] | undefined = undefined;
   /** The last position that was dropped instead of held. */
   overflow = 0;
 
@@ -85,6 +92,8 @@ export type AttachVerdict =
   | { readonly kind: 'live' }
   /** Read (cursor, upTo] from the log; `named` says that a frame stands at `upTo`. */
   | { readonly kind: 'read'; readonly upTo: number; readonly named: boolean; readonly gap?: Gap }
+  /** The cursor is of another log: `startedAnew`, at the moment when the gap can be told. */
+  | { readonly kind: 'other-log' }
   /** The cursor is past what the owner has seen: only the log's end tells whether it is of the future. */
   | { readonly kind: 'ask-end' };
 
@@ -96,7 +105,7 @@ export function attachVerdict(sub: Subscription, standing: Standing): AttachVerd
     sub.epoch = standing.epoch;
     return { kind: 'live' };
   }
-  if (sub.epoch !== '' && sub.epoch !== standing.epoch) return startedAnew(sub, standing);
+  if (sub.epoch !== '' && sub.epoch !== standing.epoch) return { kind: 'other-log' };
   sub.epoch = standing.epoch;
   if (sub.cursor > standing.head) return { kind: 'ask-end' };
   return readVerdict(sub, standing);
@@ -107,8 +116,8 @@ export function endVerdict(sub: Subscription, standing: Standing, end: number): 
   return sub.cursor > end ? startedAnew(sub, standing) : { kind: 'live' };
 }
 
-/** Says what cannot be kept, and begins at the first frame alive. */
-function startedAnew(sub: Subscription, standing: Standing): AttachVerdict {
+/** Says what cannot be kept, and begins at the first frame alive. Once the cursor is moved, nobody else finds the gap. */
+export function startedAnew(sub: Subscription, standing: Standing): AttachVerdict {
   const gap = { epoch: standing.epoch, from: sub.cursor, to: standing.head };
   sub.epoch = standing.epoch;
   sub.cursor = 0;
@@ -125,7 +134,7 @@ function readVerdict(sub: Subscription, { last, floor }: Standing): AttachVerdic
 export type ArrivalVerdict = 'hand' | 'held' | 'skip';
 
 /** What to do with a live frame. */
-export function arrived(sub: Subscription, frame: DeliveredFrame): ArrivalVerdict {
+export function arrived(sub: Subscription, frame: DeliveredFrame, diesAtMs: number): ArrivalVerdict {
   if (sub.phase === 'live') return frame.position === 0 || frame.position > sub.cursor ? 'hand' : 'skip';
   if (frame.position === 0 || sub.phase === 'gone') return 'skip';
   if (sub.overflow > 0 || (sub.held?.length ?? 0) >= HELD_FRAMES_MAX) {
@@ -134,7 +143,7 @@ export function arrived(sub: Subscription, frame: DeliveredFrame): ArrivalVerdic
     return 'held';
   }
   sub.held ??= [];
-  sub.held.push(frame);
+  sub.held.push({ frame, diesAtMs });
   return 'held';
 }
 
@@ -158,7 +167,7 @@ export function isMissed(sub: Subscription, diedAtMs: number | undefined): boole
 
 /** After a read: what was held, oldest first, and whether frames were dropped that have to be read now. */
 export function releasedAfterRead(sub: Subscription): {
-  frames: DeliveredFrame[];
+  frames: Held[];
   readUpTo: number | undefined;
 } {
   if (sub.overflow > sub.cursor) {
@@ -169,7 +178,7 @@ export function releasedAfterRead(sub: Subscription): {
   const frames = sub.held ?? [];
   sub.held = undefined;
   sub.overflow = 0;
-  frames.sort((a, b) => a.position - b.position);
+  frames.sort((a, b) => a.frame.position - b.frame.position);
   return { frames, readUpTo: undefined };
 }
 
