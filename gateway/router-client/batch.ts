@@ -4,8 +4,8 @@
 
 import { NODE_VERSION } from '#wire/limits.ts';
 import { type DeliverySection, encodeNodeMessage } from '#wire/nodes.ts';
-import type { OpQueue, QueuedOp } from './ops.ts';
-import type { Registration } from './registration.ts';
+import { createOpQueue, type OpQueue, type QueuedOp } from './ops.ts';
+import { type Registration, unowned } from './registration.ts';
 
 export interface Partition {
   readonly number: number;
@@ -18,6 +18,22 @@ export interface Partition {
   earlyBytes: number;
   /** The owner was told that the announcement is whole. */
   complete: boolean;
+  /** A piece of the announcement is under way; the next waits for its answer, as the last says that all have come. */
+  pieceUnderWay: boolean;
+}
+
+export function unownedPartition(number: number): Partition {
+  return {
+    number,
+    state: unowned,
+    round: 0,
+    announcing: false,
+    queue: createOpQueue(),
+    early: [],
+    earlyBytes: 0,
+    complete: false,
+    pieceUnderWay: false,
+  };
 }
 
 /** The part of one partition. */

@@ -2,9 +2,9 @@
  * Router client: keeps every partition's owner told of who is attached here, and takes in what it delivers.
  *
  * One registration per partition (`registration.ts`). Attaches and detaches of one turn of the event loop go out in
- * one request per router; while one is on its way, what comes goes with the next, so that in a crowd few requests carry
- * many. Owners are known from the leases; each second every router gets a beat. Whatever goes wrong, a lost request, a
- * hole, a new owner, the bus gone and back, ends in announcing that partition anew.
+ * one request per router; while one is on its way, what comes goes with the next (`under-way.ts`), so that in a crowd few
+ * requests carry many. Owners are known from the leases; each second every router gets a beat. Whatever goes wrong, a
+ * lost request, a hole, a new owner, the bus gone and back, ends in announcing that partition anew.
  *
  * The hub drives it and is told by `RouterClientEvents`.
  */
@@ -29,20 +29,12 @@ import {
 } from '#wire/nodes.ts';
 import { gatewaySubject, routerSubject } from '#wire/subjects.ts';
 import type { Attachment } from '../seams.ts';
-import { type Batch, type Part, type Partition, requestOf } from './batch.ts';
+import { type Batch, type Part, type Partition, requestOf, unownedPartition } from './batch.ts';
 import { membersOf } from './members.ts';
-import { attachOp, createOpQueue, detachOp, opBytes, type QueuedOp, stateOp } from './ops.ts';
+import { attachOp, detachOp, opBytes, type QueuedOp, stateOp } from './ops.ts';
 import { createPatience } from './patience.ts';
-import {
-  agrees,
-  anew,
-  announced,
-  leaseGone,
-  leaseSeen,
-  sectionVerdict,
-  taken,
-  unowned,
-} from './registration.ts';
+import { agrees, anew, announced, leaseGone, leaseSeen, sectionVerdict, taken } from './registration.ts';
+import { type Asked, createUnderWay } from './under-way.ts';
 
 export interface RouterClientEvents {
   /** Everything attached in the partition, put back to attaching; it is about to be announced. */
@@ -88,21 +80,11 @@ export function createRouterClient({
   events,
   metrics,
 }: RouterClientDeps) {
-  const table: Partition[] = Array.from({ length: partitions }, (_, number) => ({
-    number,
-    state: unowned,
-    round: 0,
-    announcing: false,
-    queue: createOpQueue(),
-    early: [],
-    earlyBytes: 0,
-    complete: false,
-  }));
+  const table = Array.from({ length: partitions }, (_, number) => unownedPartition(number));
   const routers = new Set<string>();
   const cancels: Cancel[] = [];
   const dirty = new Set<Partition>();
-  /** Requests on their way, by router. */
-  const asked = new Map<string, number>();
+  const underWay = createUnderWay(clock, flushLater);
   /** Beats without an answer, by router, since the last that had one. */
   const beatsLost = new Map<string, number>();
   const patience = createPatience(clock);
@@ -174,11 +156,11 @@ export function createRouterClient({
   function flushLater(): void {
     if (flushSoon) return;
     flushSoon = true;
-    clock.atEnd(flush);
+    clock.atEnd(() => flush(false));
   }
 
-  /** One request per router and turn, or several where they would be too large. */
-  function flush(): void {
+  /** One request per router and turn, or several where they would be too large. `atOnce`: nothing waits for an answer. */
+  function flush(atOnce: boolean): void {
     flushSoon = false;
     const batches = new Map<string, Batch>();
     const due = [...dirty];
@@ -187,11 +169,8 @@ export function createRouterClient({
       const { phase, router } = partition.state;
       if (phase === 'unowned' || (phase === 'announcing' && !partition.announcing)) continue;
       const begin = phase === 'announcing';
-      // Its answer brings this up again. A registration that begins waits for nobody.
-      if (!begin && asked.has(router)) {
-        dirty.add(partition);
-        continue;
-      }
+      // A registration that begins waits for nobody.
+      if (!begin && !atOnce && waits(partition)) continue;
       if (begin) {
         partition.announcing = false;
         partition.complete = false;
@@ -202,6 +181,14 @@ export function createRouterClient({
     for (const batch of batches.values()) send(batch);
   }
 
+  /** Whether the partition waits for an answer, which brings it up again; for the last one only a while. */
+  function waits(partition: Partition): boolean {
+    if (partition.pieceUnderWay) return true;
+    if (!underWay.holds(partition.state.router)) return false;
+    dirty.add(partition);
+    return true;
+  }
+
   function addTo(batches: Map<string, Batch>, router: string, partition: Partition, begin: boolean): void {
     const batch = batches.get(router) ?? { router, parts: [], bytes: 0 };
     batches.set(router, batch);
@@ -209,6 +196,7 @@ export function createRouterClient({
     batch.bytes += queued.reduce((sum, { op }) => sum + opBytes(op), 96);
     const complete = !partition.complete && partition.queue.length === 0;
     partition.complete ||= complete;
+    partition.pieceUnderWay = !partition.complete;
     batch.parts.push({ partition, round: partition.round, begin, complete, queued });
     if (!begin && partition.queue.length > 0) markDirty(partition);
     if (batch.bytes < maxBytes) return;
@@ -220,28 +208,24 @@ export function createRouterClient({
 
   function send(batch: Batch): void {
     const { router } = batch;
-    asked.set(router, (asked.get(router) ?? 0) + 1);
-    const atMs = clock.monotonicMs();
+    const request = underWay.sent(router);
     const limitMs = patience.limitMs(router, ATTACH_ANSWER_MS);
     post.request(routerSubject(router, 'attach'), requestOf(gateway, batch), limitMs).then(
       (data) => {
-        goesOn(router, atMs);
+        goesOn(router, request);
         answered(batch, sound(data, isAttachAnswer));
       },
       () => {
-        goesOn(router, atMs);
+        goesOn(router, request);
         for (const part of batch.parts) lost(part, 'request-lost');
       },
     );
   }
 
   /** What waited for this router's answer goes out. */
-  function goesOn(router: string, askedAtMs: number): void {
-    patience.ended(router, askedAtMs);
-    const left = asked.get(router)! - 1;
-    if (left > 0) asked.set(router, left);
-    else asked.delete(router);
-    if (left === 0 && dirty.size > 0) flushLater();
+  function goesOn(router: string, request: Asked): void {
+    patience.ended(router, request.atMs);
+    if (underWay.ended(router, request) && dirty.size > 0) flushLater();
   }
 
   function lost({ partition, round }: Pick<Part, 'partition' | 'round'>, cause: AnnounceCause): void {
@@ -262,6 +246,7 @@ export function createRouterClient({
 
   function partAnswered(part: Part, said: Extract<PartitionAnswer, { term: number }>): void {
     const { partition } = part;
+    partition.pieceUnderWay = false;
     if (part.begin) partition.state = announced(partition.state, said.term, said.registration, said.epoch);
     let index = 0;
     for (const { attachment } of part.queued) {
@@ -360,6 +345,8 @@ export function createRouterClient({
 
   function queue(attachment: Attachment, op: QueuedOp): void {
     const partition = table[attachment.partition]!;
+    // An announcement that is still to begin names whoever is there then; nobody may own the partition for long.
+    if (partition.state.phase === 'unowned' || partition.announcing) return;
     partition.queue.push(op);
     if (partition.state.phase === 'registered') markDirty(partition);
   }
@@ -390,7 +377,7 @@ export function createRouterClient({
     /** How many partitions know this gateway. */
     registered: () => table.filter(({ state }) => state.phase === 'registered').length,
     /** Sends what is queued at once, for the last turn of a process. */
-    flush,
+    flush: () => flush(true),
     stop(): void {
       for (const cancel of cancels.splice(0)) cancel();
     },
