@@ -36,6 +36,8 @@ export class FlowRecord {
   spreadTold = 0;
   /** When the next message would be due at the pace above which it floods. */
   dueMs = 0;
+  /** Its session stands, and counts among those that are open. */
+  welcomed = false;
   /** Closed, or about to: nothing more is handed to it. */
   ended = false;
 

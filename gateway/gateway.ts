@@ -156,6 +156,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     limits: sessionLimits(config, policy),
     welcomed(record) {
       sessionsOpen += 1;
+      record.welcomed = true;
       doorway.stands(record);
     },
   });
@@ -256,7 +257,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     calls.ended(record);
     const { session } = record;
     if (session === undefined) return;
-    if (session.opening === 0) sessionsOpen -= 1;
+    if (record.welcomed) sessionsOpen -= 1;
     if (askers.get(session.id) === record) askers.delete(session.id);
     log.debug({ event: 'session.ended', session: session.id, left }, 'flow of a session ended');
   }

@@ -11,7 +11,7 @@ import { nativeDialect } from '#gateway/dialects/native/native.ts';
 import { createGateway } from '#gateway/gateway.ts';
 import { createAuthenticator } from '#gateway/identity/authenticator.ts';
 import { createGatewayMetrics } from '#gateway/metrics.ts';
-import type { Credential, Flow, Listener, TransportEvents } from '#gateway/seams.ts';
+import type { Credential, Flow, Listener, Revocations, TransportEvents } from '#gateway/seams.ts';
 import type { Stage } from '#router/stage.ts';
 import { readConfig } from '#runtime/config.ts';
 import { createLogger } from '#runtime/log.ts';
@@ -35,7 +35,11 @@ export interface StageFlow {
   of<T extends ServerMessage['type']>(type: T): Extract<ServerMessage, { type: T }>[];
 }
 
-export async function startGatewayOnStage(stage: Stage, env: Readonly<Record<string, string>> = {}) {
+export async function startGatewayOnStage(
+  stage: Stage,
+  env: Readonly<Record<string, string>> = {},
+  revocations: Revocations = { revoked: () => false, watch: () => undefined },
+) {
   const { clock } = stage;
   const asked: Asked = { requests: new Map(), reads: 0, checked: new Map() };
   const issuer = createHmacIssuer();
@@ -48,12 +52,20 @@ export async function startGatewayOnStage(stage: Stage, env: Readonly<Record<str
   const log = createLogger('gateway', 'silent');
   const authenticator = createAuthenticator({ config, clock, log });
   const listening = { main: true, call: true };
+  const metrics = createGatewayMetrics(new Registry());
   let events: TransportEvents | undefined;
   let flows = 0;
   const gateway = createGateway({
-    ...{ clock, config, log, bus: counting(stage.bus, asked), loop: { idleMs: clock.monotonicMs } },
+    ...{
+      clock,
+      config,
+      log,
+      metrics,
+      revocations,
+      bus: counting(stage.bus, asked),
+      loop: { idleMs: clock.monotonicMs },
+    },
     random: createSeededRandom(7),
-    metrics: createGatewayMetrics(new Registry()),
     authenticator: {
       ...authenticator,
       authenticate(credential) {
@@ -61,7 +73,6 @@ export async function startGatewayOnStage(stage: Stage, env: Readonly<Record<str
         return authenticator.authenticate(credential);
       },
     },
-    revocations: { revoked: () => false, watch: () => undefined },
     iceServers: { iceServersFor: () => undefined },
     transport(given) {
       events = given;
@@ -81,6 +92,7 @@ export async function startGatewayOnStage(stage: Stage, env: Readonly<Record<str
     gateway,
     asked,
     listening,
+    metrics,
     token(user: string): string {
       const iat = Math.floor(clock.nowMs() / 1_000);
       return issuer.token(user, { claims: { iat, exp: iat + 3_600 } });

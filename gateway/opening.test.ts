@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createStage } from '#router/stage.ts';
+import { startGatewayOnStage } from '#test/contracts/gateway-on-stage.ts';
+
+test('who is revoked while it waits gets no welcome, and was never counted as open', async () => {
+  const stage = createStage({ partitions: 1 });
+  await stage.router();
+  const revoked = new Set<string>();
+  const { connect, token, metrics } = await startGatewayOnStage(
+    stage,
+    {},
+    { revoked: ({ user }) => revoked.has(user), watch: () => undefined },
+  );
+  const open = async () => (await metrics.sessions.get()).values[0]?.value;
+  const [ann, bob] = [connect(), connect()];
+  ann.say({ type: 'hello', device: 'phone', token: token('ann') });
+  await stage.clock.advance(2_000);
+  assert.equal(await open(), 1);
+  bob.say({ type: 'hello', device: 'phone', token: token('bob') });
+  revoked.add('bob');
+  await stage.clock.advance(2_000);
+  assert.deepEqual(bob.of('welcome'), []);
+  assert.equal(bob.closedFor, 'REVOKED');
+  assert.equal(await open(), 1);
+});
