@@ -27,12 +27,18 @@ export interface ErrandDeps {
 
 /** An append that got no answer is repeated after so long. */
 const AGAIN_MS = 200;
+/**
+ * However short its time, a frame is kept for longer than a partition can be without a router (`LEASE_MS_MAX`): the next
+ * one finds it and names its position, so that who should have had it is told.
+ */
+const KEPT_MS_MIN = 15_000;
 /** Of so many appends the time of one is measured, as a histogram costs more than the rest of an answer. */
 const APPEND_SAMPLE = 16;
 
 export function createErrands({ bus, clock, metrics, iceServers, routers, retryAfterMs, feed }: ErrandDeps) {
   const appends = labelledTally(metrics.appended, 'outcome');
   const published = tally(metrics.published);
+  const keptMsMin = Math.min(KEPT_MS_MIN, bus.log.ttlMsMax);
   let appended = 0;
 
   function append(record: FlowRecord, effect: Extract<SessionEffect, { kind: 'append' }>): void {
@@ -45,7 +51,7 @@ export function createErrands({ bus, clock, metrics, iceServers, routers, retryA
         metrics.appendSeconds.observe((clock.monotonicMs() - startMs) / 1000);
       feed(record, { kind: 'appended', channel, id, outcome });
     };
-    const append = { partition, channel, messageId, data, ttlMs };
+    const append = { partition, channel, messageId, data, ttlMs: Math.max(ttlMs, keptMsMin) };
     if (effect.again) clock.after(AGAIN_MS, () => bus.log.append(append, answered));
     else bus.log.append(append, answered);
   }
