@@ -43,6 +43,7 @@ const OPEN_MS_MAX = 10_000;
 /** Before the service has told its own. */
 const PING_MS = 30_000;
 const PING = '{"type":"ping"}';
+const nowhere: Flow = { transport: 'websocket', send: () => undefined, close: async () => undefined };
 
 /** @param open opens the flow; the link answers its events. */
 export function createLink(
@@ -67,6 +68,16 @@ export function createLink(
     alive = false;
     cancel();
     return flow.close();
+  }
+  /** An address at which a flow cannot even be begun is an attempt that fails, and not here and now: nobody knows this link yet. */
+  function flowOr(none: Flow, flowEvents: FlowEvents): Flow {
+    try {
+      return open(flowEvents);
+    } catch {
+      cancel();
+      cancel = platform.after(0, () => end({}));
+      return none;
+    }
   }
   function probe(withinMs: number): void {
     if (!alive || !opened) return;
@@ -95,7 +106,7 @@ export function createLink(
     }
   }
 
-  const flow = open({
+  const flow = flowOr(nowhere, {
     opened() {
       if (!alive) return;
       opened = true;

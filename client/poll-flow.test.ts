@@ -4,6 +4,8 @@ import { createVirtualClock } from '#runtime/clock.ts';
 import { createSeededRandom } from '#runtime/random.ts';
 import type { ConnectOptions } from './api.ts';
 import type { FakeService } from './fake-service.ts';
+import type { Platform } from './platform.ts';
+import { openPollFlow } from './poll-flow.ts';
 import { bodiesOf, offer, outcome, stageClient } from './staged-client.ts';
 
 function setUp(
@@ -281,4 +283,27 @@ test('[POLL-14] an answer that went to the gateway it came from is not waited fo
   const flows = service.flows.length;
   await clock.advance(5_000);
   assert.equal(service.flows.length, flows, 'nothing is asked any more');
+});
+
+test('[POLL-15] whatever is answered, the flow goes on or ends, and what is no message is passed over', async () => {
+  const odd = ['null', '"text"', '[]', '{"flow":"f","messages":null}', '{"flow":"f","messages":{"a":1}}'];
+  for (const text of [...odd, '{"flow":"f","turn":1,"messages":[null,7,{"type":"pong"}]}']) {
+    const clock = createVirtualClock();
+    const answers = [Promise.resolve(new Response(text))];
+    const never = new Promise<Response>(() => undefined);
+    const fetched = () => answers.shift() ?? never;
+    const platform = { after: clock.after, nowMs: clock.monotonicMs, fetch: fetched } as unknown as Platform;
+    const [received, ends]: [unknown[], unknown[]] = [[], []];
+    const bearings = () => ({ resume: undefined, cursors: [], unanswered: undefined });
+    const flow = openPollFlow('https://gateway.test', platform, bearings, {
+      ...{ opened: () => undefined, heard: () => undefined },
+      received: (message) => void received.push(message),
+      closed: (end) => void ends.push(end),
+    });
+    flow.send('{"type":"hello"}');
+    await clock.advance(1_000);
+    const isOurs = text.includes('pong');
+    assert.deepEqual(received, isOurs ? [{ type: 'pong' }] : []);
+    assert.equal(ends.length, isOurs ? 0 : 1, text);
+  }
 });

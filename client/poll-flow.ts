@@ -126,8 +126,7 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
       signal,
       keepalive: signal === null,
     });
-    const answer = await response.json().catch(() => ({}));
-    return { response, body: answer as Answered['body'] };
+    return { response, body: bodyOf(await response.json().catch(() => undefined)) };
   }
 
   function answered(request: Request, answer: Answered): void {
@@ -229,6 +228,18 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
       await Promise.race([answered, new Promise<void>((resolve) => platform.after(CLOSE_MS_MAX, resolve))]);
     },
   };
+}
+
+/** What is no answer of a service of ours, such as what a proxy says in its place, has no flow in it. */
+function bodyOf(answer: unknown): Answered['body'] {
+  if (typeof answer !== 'object' || answer === null) return {};
+  const { messages, ...rest }: Answered['body'] = answer;
+  if (messages === undefined) return rest;
+  return Array.isArray(messages) ? { ...rest, messages: messages.filter(isObject) } : {};
+}
+
+function isObject(said: unknown): boolean {
+  return typeof said === 'object' && said !== null;
 }
 
 function isBye(said: unknown): said is Said {
