@@ -45,8 +45,8 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
   const gateways = [...fleet.gateways];
   const routers = [...fleet.routers];
 
-  async function startGateway(index: number): Promise<void> {
-    due.push(ports[index]!);
+  async function startGateway(index: number, port: number): Promise<void> {
+    due.push(port);
     gateways[index] = await ready(fleet.addGateway());
   }
 
@@ -54,16 +54,19 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
     ...{ gateways, routers, busNodes: fleet.busNodes, secret },
     urls: () => ports.map((port) => `ws://127.0.0.1:${port}`),
     async replaceGateway(index) {
-      await ended(gateways[index]!);
-      await startGateway(index);
+      const former = gateways[index]!;
+      const port = Number(new URL(former.url).port);
+      await ended(former);
+      await startGateway(index, port);
     },
     async replaceRouter(index) {
       await ended(routers[index]!);
       routers[index] = await ready(fleet.addRouter());
     },
     async addGateway() {
-      ports.push(await freePort());
-      await startGateway(gateways.length);
+      const port = await freePort();
+      ports.push(port);
+      await startGateway(gateways.length, port);
     },
     cutLinks: () => links(fleet, [...gateways, ...routers]).forEach((link) => void link.cut()),
     healLinks: () => links(fleet, [...gateways, ...routers]).forEach((link) => void link.heal()),
