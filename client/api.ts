@@ -67,6 +67,7 @@ export interface ConnectOptions {
   readonly device?: string;
   /**
    * Keeps session and cursors across a reload of the page, e.g. `sessionStorage`. Default: they are not kept.
+   * What is kept is the user's: `close()` at log-out, or whoever logs in next on this page goes on as that user.
    */
   readonly storage?: StateStorage;
   /** Where the platform has no WebSocket of its own, or not the right one. */
