@@ -43,7 +43,8 @@ const OPEN_MS_MAX = 10_000;
 /** Before the service has told its own. */
 const PING_MS = 30_000;
 const PING = '{"type":"ping"}';
-const nowhere: Flow = { transport: 'websocket', send: () => undefined, close: async () => undefined };
+/** A flow that could not be begun. */
+const none: Flow = { transport: 'websocket', send: () => undefined, close: async () => undefined };
 
 /** @param open opens the flow; the link answers its events. */
 export function createLink(
@@ -69,8 +70,8 @@ export function createLink(
     cancel();
     return flow.close();
   }
-  /** An address at which a flow cannot even be begun is an attempt that fails, and not here and now: nobody knows this link yet. */
-  function flowOr(none: Flow, flowEvents: FlowEvents): Flow {
+  /** Where the platform refuses the address, the attempt has failed; told later, as nobody knows this link yet. */
+  function begun(flowEvents: FlowEvents): Flow {
     try {
       return open(flowEvents);
     } catch {
@@ -106,7 +107,7 @@ export function createLink(
     }
   }
 
-  const flow = flowOr(nowhere, {
+  const flow = begun({
     opened() {
       if (!alive) return;
       opened = true;
