@@ -58,6 +58,8 @@ export interface Connection {
   close(): Promise<void>;
 }
 
+type CallWord = Pick<Welcome, 'inCall' | 'inCallMs'>;
+
 const TOKEN_MS_MAX = 30_000;
 /** A token that no attempt has used up serves the next ones, so that the issuer is not asked for each of them. */
 const TOKEN_KEPT_MS = 60_000;
@@ -87,8 +89,8 @@ export function createConnection(
   let next: Link | undefined;
   let gateways: NonNullable<Welcome['spread']['gateways']> = [];
   let priorityUrl: string | undefined;
-  /** What the resume token says, where the service has told. */
-  let sealedInCall: boolean | undefined;
+  /** Until when the resume token says that this session is in a call, where the service has told. */
+  let inCallUntilMs: number | undefined;
   let sentTo: string | undefined;
   let kept: { readonly token: string; readonly atMs: number } | undefined;
   /** Where the link that is up goes; of the one lost last until another is. */
@@ -189,7 +191,7 @@ export function createConnection(
       { service: settings.url, gateways, priorityUrl, sentTo, lost: flow === 'replace' ? here : undefined },
       attempts++,
       // Who goes there without being in a call is served last.
-      sealedInCall ?? events.inCall(),
+      sealedInCall() ?? events.inCall(),
       platform.draw(),
     );
     sentTo = undefined;
@@ -232,7 +234,7 @@ export function createConnection(
     if (next === link) next = undefined;
     ({ resume, priorityUrl } = welcome);
     kept = undefined;
-    sealedInCall = welcome.inCall;
+    inCallUntilMs = untilMs(welcome);
     tell(welcome.spread);
     timers.attempt();
     apply({ kind: 'welcomed' });
@@ -245,6 +247,14 @@ export function createConnection(
     if (former !== link) void former?.close();
   }
 
+  function untilMs({ inCall, inCallMs = Number.POSITIVE_INFINITY }: CallWord): number | undefined {
+    return inCall === undefined ? undefined : inCall ? platform.nowMs() + inCallMs : 0;
+  }
+
+  function sealedInCall(): boolean | undefined {
+    return inCallUntilMs === undefined ? undefined : platform.nowMs() < inCallUntilMs;
+  }
+
   function waiting({ etaMs, ahead }: Extract<ServerMessage, { type: 'wait' }>): void {
     const queue = { etaMs, ahead };
     if (live === undefined) events.status({ state: 'connecting', queue });
@@ -253,7 +263,7 @@ export function createConnection(
 
   function renewed(message: Extract<ServerMessage, { type: 'resume' }>): void {
     ({ resume } = message);
-    sealedInCall = message.inCall ?? sealedInCall;
+    inCallUntilMs = untilMs(message) ?? inCallUntilMs;
     armRefresh(message.expiresAt);
   }
 
@@ -276,7 +286,7 @@ export function createConnection(
       events.down();
       return apply({
         kind: 'lost',
-        inCall: events.inCall() || sealedInCall === true,
+        inCall: events.inCall() || sealedInCall() === true,
         withinMs: end.withinMs,
       });
     }

@@ -132,6 +132,10 @@ test('[SDK-35] in a call it goes to the address for those, when its token says t
   service.flow.say({ type: 'resume', resume: 's2', expiresAt: clock.nowMs() + 3_600_000, inCall: true });
   await clock.advance(10);
   assert.equal(await lostAt(), 'calls.test');
+  await welcomed({ inCall: true, inCallMs: STAYED_UP_MS + 1_500 });
+  assert.equal(await lostAt(), 'calls.test');
+  await welcomed({ inCall: true, inCallMs: STAYED_UP_MS });
+  assert.equal(await lostAt(), 'gateway.test', 'the token does not say so any more');
   await welcomed({});
   assert.equal(await lostAt(), 'calls.test', 'a gateway that does not say leaves it to the app');
 });

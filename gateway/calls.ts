@@ -70,8 +70,9 @@ export function createCalls(deps: CallsDeps) {
     const untilMs = granted(record);
     if (untilMs > 0 !== record.callSealedUntilMs > 0) sealed += untilMs > 0 ? 1 : -1;
     record.callSealedUntilMs = untilMs;
-    const inCall = untilMs > 0;
-    return { ...authenticator.seal(identity, id, device, inCall ? untilMs : undefined), inCall };
+    if (untilMs === 0) return { ...authenticator.seal(identity, id, device), inCall: false };
+    const inCallMs = untilMs - clock.nowMs();
+    return { ...authenticator.seal(identity, id, device, untilMs), inCall: true, inCallMs };
   }
 
   function granted(record: FlowRecord): number {

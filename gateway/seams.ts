@@ -170,6 +170,8 @@ export interface Welcome {
   readonly priorityUrl?: string | undefined;
   /** The resume token says that the session is in a call. */
   readonly inCall?: boolean | undefined;
+  /** For how long from now on. */
+  readonly inCallMs?: number | undefined;
   readonly pingMs: number;
   readonly cursors: readonly Cursor[];
   readonly limits: SessionLimits;
@@ -204,6 +206,7 @@ export type DialectEvent =
       readonly resume: string;
       readonly expiresAt: number;
       readonly inCall?: boolean | undefined;
+      readonly inCallMs?: number | undefined;
     }
   /** The flow is about to close, and its client is to come back after this time, to this address if one is said. */
   | { readonly kind: 'sentOn'; readonly afterMs: number; readonly url: string | undefined }

@@ -190,9 +190,18 @@ export const SessionLimits = Type.Object({
 });
 export type SessionLimits = Static<typeof SessionLimits>;
 
-const InCall = Type.Optional(
-  Type.Boolean({ description: 'Whether the resume token says that its session is in a call.' }),
-);
+const callWord = {
+  inCall: Type.Optional(
+    Type.Boolean({ description: 'Whether the resume token says that its session is in a call.' }),
+  ),
+  inCallMs: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 1e12,
+      description: 'For how long from now on it says so. Who resumes later goes where everybody goes.',
+    }),
+  ),
+};
 
 export const Wait = Type.Object(
   { type: Type.Literal('wait'), etaMs: Milliseconds, ahead: Type.Integer({ minimum: 0 }) },
@@ -213,7 +222,7 @@ export const Welcome = Type.Object({
   priorityUrl: Type.Optional(
     Type.String({ description: 'Where a session in a call resumes; others are served last there.' }),
   ),
-  inCall: InCall,
+  ...callWord,
   pingMs: Milliseconds,
   cursors: Type.Array(Cursor),
   limits: SessionLimits,
@@ -223,7 +232,7 @@ export const ResumeRenewed = Type.Object({
   type: Type.Literal('resume'),
   resume: Token,
   expiresAt: Type.Integer(),
-  inCall: InCall,
+  ...callWord,
 });
 export const IceServer = Type.Object({
   urls: Type.Array(Type.String()),

@@ -31,6 +31,7 @@ export interface Surroundings {
 }
 
 type Welcome = Extract<ServerMessage, { type: 'welcome' }>;
+type CallWord = Pick<Welcome, 'inCall' | 'inCallMs'>;
 
 const PING = '{"type":"ping"}';
 const PING_MS = 30_000;
@@ -41,8 +42,6 @@ export class Client implements LineOwner, Timed {
   readonly index: number;
   step: number;
   up: boolean;
-  /** What the resume token says, where the service has told. */
-  sealedInCall: boolean | undefined;
   readonly #around: Surroundings;
   #pace: Pace | undefined;
   #line: Line | undefined;
@@ -53,6 +52,8 @@ export class Client implements LineOwner, Timed {
   #resume: string | undefined;
   /** As `hello` carries them. */
   #cursors: string;
+  /** 0: the token says no. */
+  #inCallUntilMs: number | undefined;
   /** Where it was told to go next, once. */
   #sentTo: Place | undefined;
 
@@ -60,7 +61,7 @@ export class Client implements LineOwner, Timed {
     this.index = index;
     this.step = -1;
     this.up = false;
-    this.sealedInCall = undefined;
+    this.#inCallUntilMs = undefined;
     this.#around = around;
     this.#pace = undefined;
     this.#line = undefined;
@@ -88,6 +89,11 @@ export class Client implements LineOwner, Timed {
     this.#gone();
     this.#around.record.leave(this.up);
     this.up = false;
+  }
+
+  /** What the resume token says by now, where the service has told. */
+  get sealedInCall(): boolean | undefined {
+    return this.#inCallUntilMs === undefined ? undefined : this.#around.nowMs() < this.#inCallUntilMs;
   }
 
   get token(): string | undefined {
@@ -179,7 +185,7 @@ export class Client implements LineOwner, Timed {
         return this.#tell(message);
       case 'resume':
         this.#resume = message.resume;
-        this.sealedInCall = message.inCall ?? this.sealedInCall;
+        this.#inCallUntilMs = this.#untilMs(message) ?? this.#inCallUntilMs;
         return;
       case 'retry':
         return this.#retry(message.afterMs, message.url);
@@ -217,13 +223,17 @@ export class Client implements LineOwner, Timed {
     record.welcome(this.index, welcome.resumed, now);
     this.up = true;
     if (this.#around.options.replay === undefined) this.#resume = welcome.resume;
-    this.sealedInCall = welcome.inCall;
+    this.#inCallUntilMs = this.#untilMs(welcome);
     this.#pingMs = welcome.pingMs;
     this.#cursors = JSON.stringify(welcome.cursors);
     this.#tell(welcome.spread);
     this.#pace!.apply({ kind: 'welcomed' }, now);
     this.#expect(this.#pingMs);
     stands(this, welcome.limits.repeatMs);
+  }
+
+  #untilMs({ inCall, inCallMs = Number.POSITIVE_INFINITY }: CallWord): number | undefined {
+    return inCall === undefined ? undefined : inCall ? this.#around.nowMs() + inCallMs : 0;
   }
 
   #tell(spread: { readonly gatewayMs: number; readonly fleetMs: number }): void {

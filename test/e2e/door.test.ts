@@ -168,7 +168,9 @@ describe('those in a call', () => {
   }
 
   async function inCall(client: RawClient): Promise<boolean | undefined> {
-    return (await client.next('resume')).inCall;
+    const { inCall, inCallMs = 0 } = await client.next('resume');
+    assert(inCallMs > 0 && inCallMs <= 600_000);
+    return inCall;
   }
 
   test('[CALL-6] are seen by an offer and its answer, come back before the others by their token alone, and copies of it do not', async () => {

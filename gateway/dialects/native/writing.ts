@@ -82,6 +82,7 @@ export function welcomeText(welcome: Welcome): string {
     spread: welcome.spread,
     priorityUrl: welcome.priorityUrl,
     inCall: welcome.inCall,
+    inCallMs: welcome.inCallMs,
     pingMs: welcome.pingMs,
     cursors: welcome.cursors,
     limits: welcome.limits,
@@ -96,8 +97,8 @@ export function spreadText(spread: Spread): string {
   return JSON.stringify({ type: 'spread', ...spread });
 }
 
-export function renewedText({ resume, expiresAt, inCall }: Of<'renewed'>): string {
-  return JSON.stringify({ type: 'resume', resume, expiresAt, inCall });
+export function renewedText({ resume, expiresAt, inCall, inCallMs }: Of<'renewed'>): string {
+  return JSON.stringify({ type: 'resume', resume, expiresAt, inCall, inCallMs });
 }
 
 export function retryText({ afterMs, url }: Of<'sentOn'>): string {
