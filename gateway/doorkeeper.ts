@@ -165,7 +165,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     const { record } = entry;
     const flow = record.flow.number;
     silent.delete(flow);
-    if (record.flow.opening.listener === 'call') vetting.judgeCallers(entry.name);
+    if (record.flow.opening.listener === 'call') vetting.judgeCaller(record, entry.name);
     record.place = 'waiting';
     waiting.set(flow, { ...entry, toldAtMs: 0, toldEtaMs: 0 });
     const first = door.room.dues.size === 0 && acceptance.count === 0 && underWay < UNDER_WAY_MAX;

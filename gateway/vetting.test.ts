@@ -142,3 +142,13 @@ test('[DOOR-73] who was put off for twelve seconds is closed, as its client has 
   assert.deepEqual(wentOn, [3, 2]);
   assert(!its.puttingOff());
 });
+
+test('[DOOR-76] from where the listener for calls is used by clients in none, they stand behind there, and by the main listener with the others', () => {
+  const { its, open, knock } = vetting();
+  for (let i = 0; i < 5; i++) its.judgeCaller(open(), 'pretender');
+  const asCaller: Knock = { ...knock(), listener: 'call' };
+  assert(isBehind(its, asCaller));
+  assert(!isBehind(its, knock()));
+  for (let i = 0; i < 2; i++) its.judgeCaller(open(), 'call');
+  assert(!isBehind(its, asCaller), 'some of that address are in a call');
+});

@@ -6,6 +6,7 @@
 import type { Clock } from '#runtime/clock.ts';
 import type { Door } from './door/door.ts';
 import {
+  areNone,
   forget,
   handshakeLed,
   isSuspectsTurn,
@@ -43,7 +44,7 @@ export function createVetting(door: Door, clock: Clock, metrics: Pick<GatewayMet
   let inCallShare = 1;
 
   function led(record: FlowRecord, toSession: boolean): void {
-    handshakeLed(suspects, record.flow.opening.address, toSession, clock.monotonicMs());
+    handshakeLed(suspects.byNetwork, record.flow.opening.address, toSession, clock.monotonicMs());
   }
 
   return {
@@ -51,8 +52,9 @@ export function createVetting(door: Door, clock: Clock, metrics: Pick<GatewayMet
     led,
     /** Whether a connection is to stand behind others; `waits`: it would not go on at once. */
     standsBehind(knock: Knock, waits: boolean): boolean {
-      if (suspects.byNetwork.size === 0) return false;
-      return standsBehind(suspects, knock.address(), waits || letsOn, clock.monotonicMs());
+      if (areNone(suspects)) return false;
+      const asCaller = knock.listener === 'call';
+      return standsBehind(suspects, knock.address(), asCaller, waits || letsOn, clock.monotonicMs());
     },
     /** False: it is closed, as too many stand there. */
     putsOff(knock: Knock, placesLeft: number): boolean {
@@ -82,9 +84,14 @@ export function createVetting(door: Door, clock: Clock, metrics: Pick<GatewayMet
       if (record.place === 'waiting' && waitedMs >= PATIENT_MS) return;
       if (!silentTooLong.has(record)) led(record, false);
     },
-    /** Where most of those who come to the listener for calls are in none, it is one like the other. */
-    judgeCallers(name: WaitingClass): void {
-      inCallShare += INCREMENT * ((name === 'call' ? 1 : 0) - inCallShare);
+    /**
+     * Somebody by the listener for calls said who it is. Where most of those who come there are in none, it is one like the
+     * other; and from where hardly any is in one, they stand behind others there.
+     */
+    judgeCaller({ flow }: FlowRecord, name: WaitingClass): void {
+      const inCall = name === 'call';
+      handshakeLed(suspects.callers, flow.opening.address, inCall, clock.monotonicMs());
+      inCallShare += INCREMENT * ((inCall ? 1 : 0) - inCallShare);
       door.callersTrusted = inCallShare > 0.5;
     },
     /** @param silent who is open and has said nothing, the oldest first. */

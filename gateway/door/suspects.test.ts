@@ -12,12 +12,12 @@ import {
 } from './suspects.ts';
 
 function come(suspects: ReturnType<typeof noSuspects>, address: string, times: number, led: boolean): void {
-  for (let i = 0; i < times; i++) handshakeLed(suspects, address, led, 0);
+  for (let i = 0; i < times; i++) handshakeLed(suspects.byNetwork, address, led, 0);
 }
 
 /** Whether it would stand behind somebody who waits. */
 function isSuspect(suspects: ReturnType<typeof noSuspects>, address: string, nowMs: number): boolean {
-  return standsBehind({ ...suspects, othersAtMs: nowMs }, address, true, nowMs);
+  return standsBehind({ ...suspects, othersAtMs: nowMs }, address, false, true, nowMs);
 }
 
 test('[SUSPECT-1] an address that wastes its handshakes is a suspect, and others are not', () => {
@@ -33,7 +33,7 @@ test('[SUSPECT-2] an address of which a third gets in is never a suspect, howeve
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 500 }), (rounds) => {
       const suspects = noSuspects();
-      handshakeLed(suspects, '192.0.2.1', false, 0);
+      handshakeLed(suspects.byNetwork, '192.0.2.1', false, 0);
       for (let i = 0; i < rounds; i++) {
         come(suspects, '192.0.2.1', 1, true);
         come(suspects, '192.0.2.1', 2, false);
@@ -47,7 +47,7 @@ test('[SUSPECT-3] whatever an address did, it is no suspect after two minutes, a
   fc.assert(
     fc.property(fc.array(fc.boolean(), { maxLength: 2_000 }), (outcomes) => {
       const suspects = noSuspects();
-      for (const led of outcomes) handshakeLed(suspects, '192.0.2.1', led, 0);
+      for (const led of outcomes) handshakeLed(suspects.byNetwork, '192.0.2.1', led, 0);
       assert(!isSuspect(suspects, '192.0.2.1', 120_001));
       forget(suspects, 360_000);
       assert.equal(suspects.byNetwork.size, 0);
@@ -57,7 +57,7 @@ test('[SUSPECT-3] whatever an address did, it is no suspect after two minutes, a
 
 test('[SUSPECT-4] a crowd of addresses does not grow without bound', () => {
   const suspects = noSuspects();
-  for (let i = 0; i < 70_000; i++) handshakeLed(suspects, String(i), false, 0);
+  for (let i = 0; i < 70_000; i++) handshakeLed(suspects.byNetwork, String(i), false, 0);
   assert.equal(suspects.byNetwork.size, 65_536);
 });
 
@@ -105,7 +105,7 @@ test('[SUSPECT-7] suspects stand behind others while these wait and for a second
       let waitedAtMs = Number.NEGATIVE_INFINITY;
       for (const { afterMs, suspect, waits } of arrivals) {
         nowMs += afterMs;
-        const behind = standsBehind(suspects, suspect ? '192.0.2.1' : '192.0.2.2', waits, nowMs);
+        const behind = standsBehind(suspects, suspect ? '192.0.2.1' : '192.0.2.2', false, waits, nowMs);
         if (!suspect && waits) waitedAtMs = nowMs;
         assert.equal(behind, suspect && (waits || nowMs - waitedAtMs < 1_000));
         assert.equal(othersWait(suspects, nowMs), nowMs - waitedAtMs < 1_000);
@@ -113,6 +113,23 @@ test('[SUSPECT-7] suspects stand behind others while these wait and for a second
     }),
   );
   const suspects = wasteful();
-  assert(!standsBehind(suspects, undefined, true, 0), 'of a proxy, and so another');
-  assert(standsBehind(suspects, '192.0.2.1', true, 0));
+  assert(!standsBehind(suspects, undefined, false, true, 0), 'of a proxy, and so another');
+  assert(standsBehind(suspects, '192.0.2.1', false, true, 0));
+});
+
+test('[SUSPECT-8] from where hardly anybody is in a call who comes as if, they stand behind others there and nowhere else', () => {
+  fc.assert(
+    fc.property(fc.nat(200), fc.nat(30), (pretend, calls) => {
+      const suspects = noSuspects();
+      for (let i = 0; i < pretend; i++) handshakeLed(suspects.callers, '192.0.2.1', false, 0);
+      for (let i = 0; i < calls; i++) handshakeLed(suspects.callers, '192.0.2.1', true, 0);
+      const behind = standsBehind(suspects, '192.0.2.1', true, true, 0);
+      if (calls === 0) assert.equal(behind, pretend >= 4);
+      if (calls > 1) assert.equal(behind, false, 'two in a call clear the address of all that was counted');
+      assert(!standsBehind(suspects, '192.0.2.1', false, true, 0));
+      assert(!standsBehind(suspects, '192.0.2.2', true, true, 0));
+      forget(suspects, 360_000);
+      assert.equal(suspects.callers.size, 0);
+    }),
+  );
 });
