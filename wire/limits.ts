@@ -22,6 +22,8 @@ export const PRESENCE_STATE_BYTES_MAX = 1_024;
 export const TOKEN_CHARS_MAX = 8_192;
 /** Milliseconds a frame lives unless its sender says otherwise. */
 export const TTL_MS_DEFAULT = 30_000;
+/** Milliseconds after which a router that holds a partition and is dead is replaced, at the latest. */
+export const LEASE_MS_MAX = 12_000;
 /** Partitions of a deployment unless configured otherwise; fixed for its life. */
 export const PARTITIONS_DEFAULT = 64;
 /** The largest number of partitions a deployment may have. */

@@ -8,7 +8,7 @@
 
 import type { Leases, Log } from '#bus/seams.ts';
 import type { Clock } from '#runtime/clock.ts';
-import { NODE_VERSION } from '#wire/limits.ts';
+import { LEASE_MS_MAX, NODE_VERSION } from '#wire/limits.ts';
 import { isPartitionLease, isRouterLease } from '#wire/node-checks.ts';
 import {
   decodeNodeMessage,
@@ -19,7 +19,6 @@ import {
   type RouterLease,
 } from '#wire/nodes.ts';
 import type { DropReason, Instant, WriteOutcome } from './lease.ts';
-import { LEASE_MS_MAX } from './lease-length.ts';
 import {
   hasLeft,
   initialPartitions,

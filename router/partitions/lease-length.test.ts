@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { paced, quick } from '#runtime/pace.ts';
-import { endOfLease, LEASE_MS, LEASE_MS_MAX, leaseMsAt, lengthOf, renewalMs } from './lease-length.ts';
+import { LEASE_MS_MAX } from '#wire/limits.ts';
+import { endOfLease, LEASE_MS, leaseMsAt, lengthOf, renewalMs } from './lease-length.ts';
 
 test('a lease is short while answers are quick, and long enough for two renewals where they are slow', () => {
   assert.equal(leaseMsAt(paced(quick, 20, 1_000), 1_000), LEASE_MS);

@@ -10,11 +10,10 @@
  */
 
 import { limitMs, type Pace } from '#runtime/pace.ts';
+import { LEASE_MS_MAX } from '#wire/limits.ts';
 
 /** How long a lease holds unchanged while the store answers quickly. */
 export const LEASE_MS = 1_800;
-/** A router that is really dead is replaced after this, however slow everything is. */
-export const LEASE_MS_MAX = 12_000;
 /** One renewal begins after a quarter, takes a quarter, and may be lost; the next still comes in time. */
 const BOUNDS = { times: 4, minMs: LEASE_MS, maxMs: LEASE_MS_MAX };
 const RENEWALS_PER_LEASE = 3.6;

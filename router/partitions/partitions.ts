@@ -10,6 +10,7 @@
  */
 
 import { type Pace, paced, quick } from '#runtime/pace.ts';
+import { LEASE_MS_MAX } from '#wire/limits.ts';
 import type { PartitionLease } from '#wire/nodes.ts';
 import {
   type Instant,
@@ -21,7 +22,7 @@ import {
   stepLease,
   type WriteOutcome,
 } from './lease.ts';
-import { LEASE_MS_MAX, leaseMsAt, lengthOf, renewalMs } from './lease-length.ts';
+import { leaseMsAt, lengthOf, renewalMs } from './lease-length.ts';
 import { desiredOwner } from './rendezvous.ts';
 
 interface RouterView {
