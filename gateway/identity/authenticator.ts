@@ -58,9 +58,10 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator & 
       return keys instanceof Promise ? keys.then((keys) => checked(jwt, keys)) : checked(jwt, keys);
     },
     seal(identity, session, device, inCallUntil) {
-      const expiresAt = Math.min(clock.nowMs() + config.RESUME_TTL_MS, identity.expiresAt);
+      const nowMs = clock.nowMs();
+      const expiresAt = Math.min(nowMs + config.RESUME_TTL_MS, identity.expiresAt);
       const subject = { identity, session, device, inCallUntil };
-      return { resume: sealedResume(sealer, subject, expiresAt), expiresAt };
+      return { resume: sealedResume(sealer, subject, expiresAt, nowMs), expiresAt };
     },
     close: () => keySet.close(),
   };

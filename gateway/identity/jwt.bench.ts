@@ -72,6 +72,6 @@ const identity: Identity = {
   resumes: undefined,
 };
 const subject = { identity, session: 'k3Jq0vXcT2mWn8sYb1LdZw', device: 'phone', inCallUntil: undefined };
-const resume = sealedResume(sealer, subject, nowMs + 3_600_000);
-bench('resume token, sealed', () => do_not_optimize(sealedResume(sealer, subject, nowMs + 3_600_000)));
+const resume = sealedResume(sealer, subject, nowMs + 3_600_000, nowMs);
+bench('resume token, sealed', () => do_not_optimize(sealedResume(sealer, subject, nowMs + 3_600_000, nowMs)));
 bench('resume token, opened', () => do_not_optimize(openedResume(sealer, resume, nowMs)));

@@ -43,6 +43,7 @@ function sealed(expiresAt = nowMs + 60_000, identity = ann): string {
     sealer,
     { identity, session: 's1', device: 'phone', inCallUntil: undefined },
     expiresAt,
+    nowMs,
   );
 }
 
@@ -50,13 +51,19 @@ test('a resume token brings back the identity and the session, and nothing else'
   fc.assert(
     fc.property(identities(), fc.constantFrom(nowMs + 1, undefined), (identity, inCallUntil) => {
       const subject = { identity, session: 's1', device: 'phone', inCallUntil };
-      const token = sealedResume(sealer, subject, identity.expiresAt);
+      const token = sealedResume(sealer, subject, identity.expiresAt, nowMs);
       const resumes = { session: 's1', device: 'phone', inCallUntil };
       const back = openedResume(sealer, token, nowMs);
       const rights = JSON.parse(JSON.stringify(identity.rights));
       assert.deepEqual(back, { ...identity, rights, resumes });
     }),
   );
+});
+
+test('[CALL-8] of one session in one call no two tokens are the same, however little happened meanwhile', () => {
+  const inCall = { identity: ann, session: 's1', device: 'phone', inCallUntil: nowMs + 30_000 };
+  const tokens = [0, 1, 2].map((ms) => sealedResume(sealer, inCall, nowMs + 60_000, nowMs + ms));
+  assert.equal(new Set(tokens).size, 3);
 });
 
 test('any tampering is refused', () => {
@@ -88,6 +95,7 @@ test('a seal for another purpose, or over something else, is no resume token', (
     other,
     { identity: ann, session: 's', device: 'd', inCallUntil: undefined },
     nowMs + 1,
+    nowMs,
   );
   assert.equal(openedResume(sealer, token, nowMs), 'RESUME_INVALID');
   assert.equal(openedResume(sealer, sealer.seal({ user: 'ann' }), nowMs), 'RESUME_INVALID');
@@ -117,6 +125,6 @@ test('the longest resume token fits the bound of all tokens', () => {
     device: '"'.repeat(128),
     inCallUntil: Number.MAX_SAFE_INTEGER,
   };
-  const token = sealedResume(sealer, subject, longest.expiresAt);
+  const token = sealedResume(sealer, subject, longest.expiresAt, nowMs);
   assert(token.length > 6_000 && token.length <= TOKEN_CHARS_MAX, `${token.length} characters`);
 });

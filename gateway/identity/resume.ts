@@ -18,6 +18,7 @@ const Payload = Type.Object({
   session: Type.String(),
   rights: RightsClaim,
   inCallUntil: Type.Optional(Type.Number()),
+  sealedAt: Type.Optional(Type.Number()),
   issuedAt: Type.Number(),
   identityExpiresAt: Type.Number(),
   tokenId: Type.Optional(Type.String()),
@@ -42,13 +43,15 @@ export function sealedResume(
   sealer: Sealer,
   { identity, session, device, inCallUntil }: ResumeSubject,
   expiresAt: number,
+  nowMs: number,
 ): string {
   const payload: Payload = {
     user: identity.user,
     device,
     session,
     rights: identity.rights as Payload['rights'],
-    ...(inCallUntil !== undefined && { inCallUntil }),
+    // A token that says so is good for one return before others: the next one has to be another.
+    ...(inCallUntil !== undefined && { inCallUntil, sealedAt: nowMs }),
     issuedAt: identity.issuedAt,
     identityExpiresAt: identity.expiresAt,
     ...(identity.tokenId !== undefined && { tokenId: identity.tokenId }),

@@ -191,12 +191,13 @@ describe('those in a call', () => {
     for (const client of clients) client.cut();
 
     const order: string[] = [];
-    async function resumes(client: RawClient, url: string): Promise<void> {
+    async function resumes(client: RawClient, url: string): Promise<RawClient> {
       const again = await openWebSocketClient(`${client.name} again`, url);
       again.post({ type: 'hello', ...client.resumption() });
       const { inCall: told } = await again.next('welcome', undefined, 20_000);
       order.push(client.name);
       assert.equal(told, client === ann || client === bob);
+      return again;
     }
     const pretenders = guests.slice(0, 3);
     const all = guests.slice(3).map((guest) => resumes(guest, gateway.url));
@@ -204,7 +205,7 @@ describe('those in a call', () => {
     all.push(...pretenders.map((guest) => resumes(guest, priorityUrl())));
     await pause(100);
     all.push(resumes(ann, priorityUrl()), resumes(bob, gateway.url));
-    await Promise.all(all);
+    const bobAgain = (await Promise.all(all)).at(-1)!;
     assert(Math.max(order.indexOf('ann'), order.indexOf('bob')) < 12, `${order}`);
     assert.deepEqual(order.slice(-3).sort(), pretenders.map(({ name }) => name).sort());
     assert.equal(await gateway.metric('gateway_faults_total', { fault: 'NOT_IN_CALL' }), 3);
@@ -214,5 +215,12 @@ describe('those in a call', () => {
     await copy.next('welcome', undefined, 20_000);
     assert.equal(await gateway.metric('gateway_faults_total', { fault: 'CALL_REPLAYED' }), 1);
     assert.equal(await gateway.metric('gateway_door_admitted_total', { class: 'call' }), 2);
+
+    bobAgain.cut();
+    const third = await openWebSocketClient('bob once more', priorityUrl());
+    third.post({ type: 'hello', ...bobAgain.resumption() });
+    const { inCall: told } = await third.next('welcome', undefined, 20_000);
+    assert.equal(told, true, 'lost twice in one call, and nothing was said in it meanwhile');
+    assert.equal(await gateway.metric('gateway_door_admitted_total', { class: 'call' }), 3);
   });
 });

@@ -26,7 +26,12 @@ const identity: Identity = {
 
 /** What was truly sealed: of a session, and one that has run out. The corpus begins with them. */
 export const sealedTokens: readonly string[] = [nowMs + 60_000, nowMs - 1].map((expiresAt) =>
-  sealedResume(sealer, { identity, session: 's1', device: 'phone', inCallUntil: nowMs + 30_000 }, expiresAt),
+  sealedResume(
+    sealer,
+    { identity, session: 's1', device: 'phone', inCallUntil: nowMs + 30_000 },
+    expiresAt,
+    nowMs,
+  ),
 );
 
 export function resumeTarget(): Target {
