@@ -60,7 +60,7 @@ test('a resume token brings back the identity and the session, and nothing else'
   );
 });
 
-test('[CALL-8] of one session in one call no two tokens are the same, however little happened meanwhile', () => {
+test('[CALL-7] of one session in one call no two tokens are the same, however little happened meanwhile', () => {
   const inCall = { identity: ann, session: 's1', device: 'phone', inCallUntil: nowMs + 30_000 };
   const tokens = [0, 1, 2].map((ms) => sealedResume(sealer, inCall, nowMs + 60_000, nowMs + ms));
   assert.equal(new Set(tokens).size, 3);
