@@ -12,7 +12,7 @@ the flow go on, or in \`bye {fault}\` just before the flow closes. A code is nev
 new ones may come, so a client treats a code that it does not know by what happened (a \`nack\`, or a close).
 
 - **Close**: the WebSocket close code (RFC 6455 §7.4) where the fault closes the flow. Met before a session stood, any
-  fault closes it: with this code, or with 4400.
+  fault closes it, with this code or with 4400; but a \`hello\` that is \`INVALID\` may be said again within its time.
 - **HTTP**: the status where the fault answers a request over HTTP: the handshake of a WebSocket, or a poll.
 - **Again**: whether the same may be tried again.
 `;
