@@ -69,7 +69,7 @@ function directoryMetrics(registers: Registry[]) {
     }),
     gateways: new Gauge({
       name: 'router_gateways_live',
-      help: 'Gateways heard of within three seconds.',
+      help: 'Gateways heard of within three seconds, or up to eight where their beats came late before.',
       registers,
     }),
     gatewaysLost: new Counter({
