@@ -38,10 +38,16 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
   const url = baseOf(options.url);
   const device = options.device ?? deviceId(platform);
   const emitter = createEmitter<Events>();
-  const trouble = (error: SnowshedError) => emitter.emit('error', error);
+  const trouble = (error: SnowshedError) => {
+    if (status.state !== 'closed') emitter.emit('error', error);
+  };
   const requests = createRequests(platform);
   const watches = createWatches(requests, call, trouble);
   const cursors: Cursors = new Map();
+  /** The rooms that the app has joined or is joining, and has not left since. */
+  const stays = new Map<string, Stay>();
+  /** Channels of which the client itself asks something that has no answer yet. */
+  const mending = new Set<string>();
   const memory = createMemory(options.storage, `snowshed:${url}`, platform, () => ({
     resume: connection.resume,
     cursors: listed(cursors),
@@ -106,7 +112,7 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
     joinAgain(welcome.cursors);
     for (const { channel } of welcome.cursors) {
       // Left while this flow was on its way.
-      if (!cursors.has(channel)) leave(channel.slice(2)).catch(trouble);
+      if (!cursors.has(channel)) mend(channel, () => leave(channel.slice(2)));
     }
     // Polls that come to another gateway each time would never get further than this.
     cancelRenewal();
@@ -123,11 +129,32 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
   function joinAgain(standing: readonly Cursor[]): void {
     for (const { channel, ...cursor } of listed(cursors)) {
       if (!channel.startsWith('r/') || standing.some((other) => other.channel === channel)) continue;
-      requests.ask({ type: 'join', room: channel.slice(2), cursor }, { lane: channel }).catch((error) => {
-        unfollow(cursors, channel);
-        trouble(error);
-      });
+      mend(channel, () => joinFrom(channel, cursor));
     }
+  }
+
+  async function joinFrom(channel: string, cursor: Omit<Cursor, 'channel'>): Promise<void> {
+    const stay = stays.get(channel);
+    try {
+      await requests.ask({ type: 'join', room: channel.slice(2), cursor }, { lane: channel });
+    } catch (error) {
+      if (stays.get(channel) === stay) forget(channel);
+      throw error;
+    }
+  }
+
+  /** Once at a time: what has no answer is repeated on the next flow anyway. */
+  function mend(channel: string, ask: () => Promise<unknown>): void {
+    if (mending.has(channel)) return;
+    mending.add(channel);
+    ask()
+      .catch(trouble)
+      .finally(() => mending.delete(channel));
+  }
+
+  function forget(channel: string): void {
+    stays.delete(channel);
+    unfollow(cursors, channel);
   }
 
   function received(link: number, message: ServerMessage, newest: boolean): void {
@@ -206,12 +233,17 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
     const channel = roomChannel(name);
     const place = listed(cursors).find((cursor) => cursor.channel === channel);
     const cursor = place && { epoch: place.epoch, position: place.position };
+    const stay = stays.get(channel) ?? { joins: 0 };
+    stays.set(channel, stay);
+    stay.joins++;
     follow(cursors, channel);
     try {
       const ack = await requests.ask({ type: 'join', room: name, cursor }, { lane: channel, signal });
-      follow(cursors, channel, ack.cursor);
+      if (stays.get(channel) === stay) follow(cursors, channel, ack.cursor);
     } catch (error) {
-      if (place === undefined) leave(name).catch(() => {});
+      stay.joins--;
+      const isLast = stay.joins === 0 && stays.get(channel) === stay;
+      if (place === undefined && isLast) leave(name).catch(() => {});
       throw error;
     }
     return roomOf(name, channel);
@@ -229,7 +261,7 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
 
   async function leave(name: string, { signal }: Abortable = {}): Promise<void> {
     const channel = roomChannel(name);
-    unfollow(cursors, channel);
+    forget(channel);
     await requests
       .ask({ type: 'leave', room: name }, { lane: channel, signal })
       .catch((error: SnowshedError) => {
@@ -286,6 +318,11 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
       return closed;
     },
   };
+}
+
+/** From the first join of a room until it is left: how many joins were taken or wait for their answer. */
+interface Stay {
+  joins: number;
 }
 
 /** The address without a path of its own at the end, so that those of the protocol can be added. */
