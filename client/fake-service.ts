@@ -91,6 +91,8 @@ export class FakeService {
   /** Answers polls in the service's place. */
   intercept: (() => Response) | undefined = undefined;
   requestCharsMax = 0;
+  /** How long a request is on its way. */
+  pollMs: (body: string) => number = () => 2;
   /** By so much its timers are early, where they are longer than that. */
   timersEarlyMs = 0;
   /** Answers requests at once. */
@@ -298,7 +300,7 @@ export class FakeService {
 
   private async answered(input: string, init: Sent, place: number): Promise<Response> {
     this.attempts.push({ atMs: this.clock.monotonicMs(), url: input });
-    await new Promise<void>((resolve) => this.clock.after(2, resolve));
+    await new Promise<void>((resolve) => this.clock.after(this.pollMs(init.body), resolve));
     if (!this.listening) throw new TypeError('connect refused');
     this.requestCharsMax = Math.max(this.requestCharsMax, init.body.length);
     if (this.intercept !== undefined) return this.intercept();

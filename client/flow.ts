@@ -7,11 +7,17 @@ import type { Queue } from './api.ts';
 
 export interface Flow {
   readonly transport: 'websocket' | 'poll';
-  /** Hands one message over. Nothing happens once the flow has closed. */
-  send(text: string): void;
+  /**
+   * Hands messages over; those of one call go together, if a request holds them. Nothing happens once the flow has
+   * closed.
+   */
+  send(...texts: string[]): void;
   /** Sends what was handed over, then closes. Resolves when the other side knows, or after a second. */
   close(): Promise<void>;
 }
+
+/** How much goes together at most, unless one message alone is longer. */
+export const TOGETHER_CHARS_MAX = 65_536;
 
 export interface FlowEvents {
   /** Messages can be sent: `hello` is the first. */

@@ -17,7 +17,7 @@ export interface Link {
   /** From 1, growing. */
   readonly number: number;
   readonly transport: Flow['transport'];
-  send(text: string): void;
+  send(...texts: string[]): void;
   /** Asks for a sign of life, and ends without one. */
   probe(withinMs: number): void;
   close(): Promise<void>;
@@ -123,5 +123,5 @@ export function createLink(
     received: (message) => alive && received(message as ServerMessage),
     closed: end,
   });
-  return { number, transport: flow.transport, send: (text) => flow.send(text), probe, close };
+  return { number, transport: flow.transport, send: (...texts) => flow.send(...texts), probe, close };
 }

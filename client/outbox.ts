@@ -18,6 +18,7 @@ import type { FaultCode } from '#wire/faults.ts';
 import { faultDefinition, isFaultCode } from '#wire/faults.ts';
 import type { SessionLimits } from '#wire/messages.ts';
 import type { ClientFault } from './api.ts';
+import { TOGETHER_CHARS_MAX } from './flow.ts';
 
 export type AnyFault = FaultCode | ClientFault | (string & {});
 
@@ -57,7 +58,7 @@ export interface Outbox {
   flow: number;
   /**
    * Whether what is written arrives in order, or not at all. Polls may be answered by different gateways:
-   * there a lane takes nothing further while something of it is unanswered.
+   * there a lane takes nothing further while something of it is unanswered, and what is written at once fits into one.
    */
   pipelined: boolean;
   limits: Pick<SessionLimits, 'messageBytes' | 'repeatMs' | 'framesPerSecond' | 'framesBurst' | 'pending'>;
@@ -196,6 +197,7 @@ export function due(outbox: Outbox, nowMs: number): Due {
   const write: string[] = [];
   let wakeMs = Infinity;
   let underWay = 0;
+  let bytes = 0;
   const answering = new Set<string>();
   for (const entry of outbox.entries.values()) {
     wakeMs = Math.min(wakeMs, deadlineMs(outbox, entry));
@@ -214,12 +216,17 @@ export function due(outbox: Outbox, nowMs: number): Due {
     if (entry.flow !== 0 || outbox.stops.has(entry.lane)) continue;
     if (!outbox.pipelined && answering.has(entry.lane)) continue;
     if (underWay >= outbox.limits.pending) break;
+    if (!outbox.pipelined && write.length > 0 && bytes + entry.bytes + AGE_BYTES > TOGETHER_CHARS_MAX) {
+      wakeMs = nowMs;
+      break;
+    }
     if (outbox.paceMs - burstMs > nowMs) {
       wakeMs = Math.min(wakeMs, outbox.paceMs - burstMs);
       break;
     }
     outbox.paceMs = Math.max(outbox.paceMs, nowMs) + gapMs;
     underWay++;
+    bytes += entry.bytes + AGE_BYTES + 1;
     write.push(written(outbox, entry, nowMs));
     wakeMs = Math.min(wakeMs, deadlineMs(outbox, entry));
   }

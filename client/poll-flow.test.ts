@@ -242,6 +242,33 @@ test('[POLL-7] a request holds only so much; the rest follows in order', async (
   assert(service.requestCharsMax < 90_000, `${service.requestCharsMax} characters in one request`);
 });
 
+test('[POLL-16] what is more than one request holds keeps its order, also where a later request arrives first', async (t) => {
+  for (const byConnection of [false, true]) {
+    const { clock, service, client } = setUp(t, { onlyLongPoll: true }, (service) => {
+      service.pollsByConnection = byConnection;
+    });
+    await clock.advance(20_000);
+    service.answers = false;
+    const texts = Array.from({ length: 8 }, (_, i) => `${i}${'x'.repeat(20_000)}`);
+    const sent = texts.map((text) => outcome(offer(client, text)));
+    await clock.advance(100);
+    service.answers = true;
+    let late = 0;
+    service.pollMs = (body) => (body.includes('"1xxx') && late++ === 0 ? 300 : 2);
+    service.flow.drop();
+    for (let i = 0; i < 200; i++) {
+      outcome(client.send({ user: 'eve', kind: 'candidate', body: i }));
+      await clock.advance(25);
+    }
+    assert(sent.every(({ value }) => value !== undefined));
+    assert.deepEqual(
+      bodiesOf(service.stored('u/bob')).map((text) => String(text)[0]),
+      texts.map(([first]) => first),
+    );
+    assert(service.requestCharsMax < 90_000, `${service.requestCharsMax} characters in one request`);
+  }
+});
+
 test('[POLL-13] where each connection leads to another gateway, what is sent moves the flow, and it does not begin again', async (t) => {
   const { clock, service, client, frames, statuses } = setUp(t, { onlyLongPoll: true }, (service) => {
     service.pollsByConnection = true;

@@ -16,7 +16,7 @@
  */
 
 import type { PollAnswer } from '#wire/messages.ts';
-import type { Bearings, Flow, FlowEnd, FlowEvents } from './flow.ts';
+import { type Bearings, type Flow, type FlowEnd, type FlowEvents, TOGETHER_CHARS_MAX } from './flow.ts';
 import type { Platform } from './platform.ts';
 
 /** As `wire/messages.ts` has it, which the client does not carry. */
@@ -30,7 +30,6 @@ const CROSSED_MS = 5_000;
 /** For so long after a flow has moved, connections are taken to lead to different gateways. */
 const MOVES_MS = 30_000;
 const BEGINNINGS_MAX = 5;
-const REQUEST_CHARS_MAX = 65_536;
 const CLOSE_MS_MAX = 1_000;
 
 interface Refused {
@@ -66,6 +65,7 @@ interface Said {
 export function openPollFlow(url: string, platform: Platform, bearings: Bearings, events: FlowEvents): Flow {
   const address = url.replace(/^ws/, 'http') + POLL_PATH;
   let known: Known = {};
+  /** Messages, or several that go together, as they stand in an array. */
   let unsent: string[] = [];
   /** Oldest first. */
   let underWay: Request[] = [];
@@ -103,12 +103,12 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
     );
   }
 
-  /** As many as one request may hold, and one at least. */
+  /** As many as one request may hold, and one call's at least. */
   function takeMessages(): string[] {
     let chars = 0;
     const tooMany = unsent.findIndex((text, i) => {
       chars += text.length;
-      return i > 0 && chars > REQUEST_CHARS_MAX;
+      return i > 0 && chars > TOGETHER_CHARS_MAX;
     });
     return unsent.splice(0, tooMany < 0 ? unsent.length : tooMany);
   }
@@ -213,9 +213,10 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
 
   return {
     transport: 'poll',
-    send(text) {
+    send(...texts) {
       if (!alive) return;
-      unsent.push(text);
+      // As one, so that they are not split over two requests, which may overtake one another.
+      unsent.push(texts.join(','));
       schedule();
     },
     async close() {

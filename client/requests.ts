@@ -48,7 +48,7 @@ export function createRequests(platform: Platform): Requests {
   const askers = new Map<string, Asker>();
   const prefix = platform.id().slice(0, 11);
   let count = 0;
-  let write: (text: string) => void = () => {};
+  let write: Link['send'] = () => {};
   let cancel = () => {};
   let ended: SnowshedError | undefined;
 
@@ -56,7 +56,7 @@ export function createRequests(platform: Platform): Requests {
     cancel();
     const nowMs = platform.nowMs();
     const due = box.due(outbox, nowMs);
-    for (const text of due.write) write(text);
+    if (due.write.length > 0) write(...due.write);
     fail(due.failed);
     if (due.wakeMs < Infinity) cancel = platform.after(Math.ceil(due.wakeMs - nowMs), flush);
   }

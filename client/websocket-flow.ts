@@ -42,8 +42,8 @@ export function openWebSocketFlow(
   };
   return {
     transport: 'websocket',
-    send(text) {
-      if (open) socket.send(text);
+    send(...texts) {
+      if (open) for (const text of texts) socket.send(text);
     },
     close() {
       open = false;
