@@ -4,13 +4,17 @@
 
 import type { Abortable, Off, PresenceChange, SnowshedError } from './api.ts';
 import { type PresenceMessage, told, unseen, type Watched } from './presence.ts';
-import type { Requests } from './requests.ts';
+import { errorOf, type Requests } from './requests.ts';
 
 type Handler = (change: PresenceChange) => void;
 
 interface Watch {
   readonly handlers: Set<Handler>;
   watched: Watched;
+  /** A full list has come. */
+  known: boolean;
+  /** The answer to the first request for it. */
+  begun: Promise<void>;
   /** A request for it waits for its answer, and is repeated with all that do. */
   asking: boolean;
 }
@@ -29,10 +33,18 @@ export function createWatches(
 ): Watches {
   const watches = new Map<string, Watch>();
 
-  async function begin(channel: string, watch: Watch, options: Abortable): Promise<void> {
+  function start(channel: string): Watch {
+    const begun = Promise.resolve();
+    const watch: Watch = { handlers: new Set(), watched: unseen, known: false, begun, asking: false };
+    watches.set(channel, watch);
+    watch.begun = begin(channel, watch);
+    return watch;
+  }
+
+  async function begin(channel: string, watch: Watch): Promise<void> {
     watch.asking = true;
     try {
-      await requests.ask({ type: 'presence.watch', channel }, { ...options, lane: `watch ${channel}` });
+      await requests.ask({ type: 'presence.watch', channel }, { lane: `watch ${channel}` });
     } catch (error) {
       if (watches.get(channel) === watch) watches.delete(channel);
       throw error;
@@ -50,33 +62,46 @@ export function createWatches(
   }
 
   return {
-    async watch(channel, handler, options = {}) {
-      let watch = watches.get(channel);
-      if (watch !== undefined) {
-        watch.handlers.add(handler);
+    async watch(channel, handler, { signal } = {}) {
+      if (signal?.aborted) throw errorOf('ABORTED');
+      const watch = watches.get(channel) ?? start(channel);
+      watch.handlers.add(handler);
+      if (watch.known) {
         const members = [...watch.watched.members.values()];
         call(handler, { channel, members, present: members, gone: [] });
-      } else {
-        watch = { handlers: new Set([handler]), watched: unseen, asking: false };
-        watches.set(channel, watch);
-        await begin(channel, watch, options);
       }
-      const standing = watch;
-      return () => off(channel, standing, handler);
+      try {
+        await unlessAborted(watch.begun, signal);
+      } catch (error) {
+        off(channel, watch, handler);
+        throw error;
+      }
+      return () => off(channel, watch, handler);
     },
     received(message) {
       const watch = watches.get(message.channel);
       if (watch === undefined) return undefined;
       const [watched, change] = told(watch.watched, message);
       watch.watched = watched;
-      if (change !== undefined) for (const handler of [...watch.handlers]) call(handler, change);
+      if (change === undefined) return undefined;
+      watch.known = true;
+      for (const handler of [...watch.handlers]) call(handler, change);
       return change;
     },
     renew() {
       for (const [channel, watch] of watches) {
         watch.watched = { members: watch.watched.members, parts: undefined };
-        if (!watch.asking) begin(channel, watch, {}).catch(trouble);
+        if (!watch.asking) begin(channel, watch).catch(trouble);
       }
     },
   };
+}
+
+function unlessAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(errorOf('ABORTED'));
+    signal.addEventListener('abort', abort);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
