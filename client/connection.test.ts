@@ -304,3 +304,62 @@ test('[SDK-39] a timer that is early by the clock of its own platform keeps nobo
     assert.equal(client.status.state, 'open');
   }
 });
+
+test('[SDK-52] an app that closes it while it is told of the status ends it there', async (t) => {
+  for (const state of ['connecting', 'open', 'away']) {
+    const asked: AbortSignal[] = [];
+    const { clock, service, client, statuses, errors } = setUp(t, {
+      getToken: (signal) => {
+        asked.push(signal);
+        return 'token';
+      },
+    });
+    client.on('status', (status) => status.state === state && void client.close());
+    await clock.advance(20_000);
+    if (state === 'away') service.flow.drop();
+    await clock.advance(20_000);
+    assert.equal(client.status.state, 'closed');
+    assert.equal(asked.length, state === 'connecting' ? 0 : 1, 'no token is asked for any more');
+    assert(service.flows.every(({ open }) => !open));
+    assert.equal(service.attempts.length, state === 'connecting' ? 0 : 1);
+    assert.equal(statuses.filter(({ state }) => state === 'closed').length, 1);
+    assert.deepEqual(errors, []);
+  }
+});
+
+test('[SDK-53] handlers that throw stop neither the client nor one another', async (t) => {
+  const { clock, service, client } = setUp(t);
+  const thrown: unknown[] = [];
+  const seen: string[] = [];
+  const soon = t.mock.method(globalThis, 'queueMicrotask', (act: () => void) => {
+    Promise.resolve()
+      .then(act)
+      .catch((error) => thrown.push(error.message));
+  });
+  for (const event of ['status', 'frame', 'gap', 'presence', 'unreachable', 'wait'] as const) {
+    client.on(event, () => {
+      throw new Error(event);
+    });
+    client.on(event, () => seen.push(event));
+  }
+  await clock.advance(20_000);
+  outcome(
+    client.presence.watch('u/bob', () => {
+      throw new Error('watch');
+    }),
+  );
+  await clock.advance(10);
+  service.flow.say({ type: 'gap', channel: 'u/ann', epoch: 'epoch-1', from: 0, to: 5 });
+  service.flow.say({ type: 'presence', channel: 'u/bob', full: true, present: [], gone: [] });
+  service.flow.say({ type: 'unreachable', id: 'm1' });
+  service.flow.say({ type: 'wait', etaMs: 1, ahead: 1 });
+  service.deliver('u/ann', 'one');
+  await clock.advance(10);
+  const all = ['frame', 'gap', 'presence', 'status', 'unreachable', 'wait'];
+  assert.deepEqual([...new Set(seen)].sort(), all);
+  assert.deepEqual([...new Set(thrown)].sort(), [...all, 'watch'].sort());
+  assert.equal(client.status.state, 'open');
+  outcome(client.close());
+  await clock.advance(10);
+  soon.mock.restore();
+});

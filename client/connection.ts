@@ -131,6 +131,7 @@ export function createConnection(
 
   async function attempt(): Promise<void> {
     events.status({ state: 'connecting' });
+    if (closing.signal.aborted) return;
     const isKept = kept !== undefined && platform.nowMs() - kept.atMs < TOKEN_KEPT_MS;
     const token = resume !== undefined ? undefined : isKept ? kept?.token : await newToken();
     if (closing.signal.aborted || state.phase !== 'trying') return;
@@ -281,7 +282,9 @@ export function createConnection(
     else return;
     if (fault !== undefined && retry === 'never') return refuse(fault);
     const stale = fault !== undefined && /^(TOKEN|RESUME)_/.test(fault);
-    if (stale) resume = kept = undefined;
+    // One that was brought meanwhile is not the one refused.
+    if (stale && resume === undefined) kept = undefined;
+    if (stale) resume = undefined;
     if (wasLive) {
       events.down();
       return apply({
@@ -314,9 +317,15 @@ export function createConnection(
   }
 
   async function refresh(expiresAt: number): Promise<void> {
+    // When it is back, it is told anew when its token expires.
+    if (live === undefined) return;
     armRefresh(expiresAt);
     const token = await newToken();
-    if (token === undefined || live === undefined) return;
+    if (token === undefined) return;
+    if (live === undefined) {
+      kept = { token, atMs: platform.nowMs() };
+      return;
+    }
     try {
       await events.refresh(token);
     } catch (error) {

@@ -196,3 +196,37 @@ test('[SDK-37] a kept token that is not taken any more is replaced at once', asy
   assert.equal(service.flow.hello?.token, 'token-2');
   assert.equal(client.status.state, 'open');
 });
+
+test('[SDK-50] while it is away it asks for no token to refresh one with', async (t) => {
+  let asked = 0;
+  const { clock, service } = await up(t, { getToken: () => `token-${++asked}` });
+  service.listening = false;
+  service.flow.drop();
+  await clock.advance(3_600_000);
+  assert.equal(asked, 1);
+  service.listening = true;
+  await clock.advance(120_000);
+  assert.equal(service.flow.hello?.resume, 's1');
+  assert.equal(asked, 1);
+});
+
+test('[SDK-51] a token that came for a flow that was lost meanwhile serves the next that needs one', async (t) => {
+  let bring = (_token: string) => {};
+  let asked = 0;
+  const getToken = () =>
+    ++asked === 2 ? new Promise<string>((resolve) => (bring = resolve)) : `token-${asked}`;
+  const { clock, service, client } = await up(t, { getToken });
+  await clock.advance(0.8 * service.expiresInMs);
+  assert.equal(asked, 2);
+  service.welcomes = false;
+  service.flow.drop();
+  await clock.advance(10);
+  bring('token-2');
+  await clock.advance(2_000);
+  service.welcomes = true;
+  service.flow.bye('RESUME_EXPIRED', 0);
+  await clock.advance(100);
+  assert.equal(service.flow.hello?.token, 'token-2');
+  assert.equal(client.status.state, 'open');
+  assert.equal(asked, 2);
+});
