@@ -205,8 +205,8 @@ export function createConnection(
       hello,
       platform,
       {
-        opened() {
-          choice = transports.opened(choice, transport);
+        heard() {
+          choice = transports.worked(choice, transport);
         },
         welcomed(welcome) {
           welcomed = true;
@@ -220,7 +220,7 @@ export function createConnection(
           else events.received(link.number, message, link === live);
         },
         ended(end) {
-          if (!welcomed) choice = transports.failed(choice, transport, end.opened);
+          if (!welcomed) choice = transports.failed(choice, transport, end.heard);
           onEnded(link, end, isFresh);
         },
       },

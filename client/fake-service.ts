@@ -82,6 +82,8 @@ export class FakeFlow {
 export class FakeService {
   listening = true;
   webSocketsPass = true;
+  /** They open, and nothing gets through them. */
+  webSocketsCarry = true;
   /** Says welcome at once. */
   welcomes = true;
   /** Each poll comes to another gateway, which does not know the flow. */
@@ -91,6 +93,8 @@ export class FakeService {
   /** Answers polls in the service's place. */
   intercept: (() => Response) | undefined = undefined;
   requestCharsMax = 0;
+  /** What a welcome has in place of what it should. */
+  spoil: object = {};
   /** How long a request is on its way. */
   pollMs: (body: string) => number = () => 2;
   /** By so much its timers are early, where they are longer than that. */
@@ -198,6 +202,7 @@ export class FakeService {
         pending: 32,
         rooms: 256,
       },
+      ...this.spoil,
     });
     for (const { channel, position } of cursors) {
       for (const frame of this.stored(channel)) if (frame.position > position) flow.say(frame.message);
@@ -266,7 +271,7 @@ export class FakeService {
 
       send(data: string): void {
         const { flow } = this;
-        if (flow?.open && !this.closed)
+        if (flow?.open && !this.closed && service.webSocketsCarry)
           service.clock.after(1, () => flow.open && service.hear(flow, JSON.parse(data)));
       }
 

@@ -10,11 +10,11 @@ test('[SDK-40] an address that the platform refuses outright is an attempt that 
   const refuses = () => {
     throw new Error('an insecure WebSocket may not be opened from here');
   };
-  const none = { opened: () => undefined, welcomed: () => undefined, received: () => undefined };
+  const none = { heard: () => undefined, welcomed: () => undefined, received: () => undefined };
   const events = { ...none, ended: (end: LinkEnd) => void ends.push(end) };
   const link = createLink(1, refuses, () => '{}', { after: clock.after } as Platform, events);
   assert.deepEqual(ends, [], 'whoever made it does not know it yet');
   await clock.advance(60_000);
-  assert.deepEqual(ends, [{ opened: false }]);
+  assert.deepEqual(ends, [{ heard: false }]);
   await link.close();
 });

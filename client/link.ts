@@ -28,11 +28,13 @@ export interface LinkEnd extends FlowEnd {
   readonly withinMs?: number | undefined;
   /** It sent this client on to another gateway. */
   readonly sentTo?: string | undefined;
-  readonly opened: boolean;
+  /** The service was heard, be it in the reason of the end. */
+  readonly heard: boolean;
 }
 
 export interface LinkEvents {
-  opened(): void;
+  /** Something came for the first time: the transport gets through. */
+  heard(): void;
   welcomed(welcome: Welcome): void;
   /** Everything but `welcome`, `bye`, `retry` and `pong`. */
   received(message: ServerMessage): void;
@@ -56,14 +58,15 @@ export function createLink(
 ): Link {
   let alive = true;
   let opened = false;
+  let heard = false;
   let welcomed = false;
   let pingMs = PING_MS;
   let cancel = platform.after(OPEN_MS_MAX, () => end({}));
 
-  function end(reason: Omit<LinkEnd, 'opened'>): void {
+  function end(reason: Omit<LinkEnd, 'heard'>): void {
     if (!alive) return;
     void close();
-    events.ended({ ...reason, opened });
+    events.ended({ ...reason, heard: heard || reason.fault !== undefined });
   }
   function close(): Promise<void> {
     alive = false;
@@ -87,6 +90,8 @@ export function createLink(
     cancel = platform.after(withinMs, () => end({}));
   }
   function received(message: ServerMessage): void {
+    if (!heard) events.heard();
+    heard = true;
     switch (message?.type) {
       case 'welcome':
         welcomed = true;
@@ -111,7 +116,6 @@ export function createLink(
     opened() {
       if (!alive) return;
       opened = true;
-      events.opened();
       flow.send(hello());
       this.heard();
     },

@@ -54,6 +54,17 @@ test('[SDK-9] where WebSockets are blocked it polls, and goes back to a WebSocke
   );
 });
 
+test('[SDK-54] where WebSockets open and carry nothing it polls too', async (t) => {
+  const { clock, service, client } = setUp(t, {}, (service) => {
+    service.webSocketsCarry = false;
+  });
+  await clock.advance(150_000);
+  assert(client.status.state === 'open' && client.status.transport === 'poll');
+  service.webSocketsCarry = true;
+  await clock.advance(1_200_000);
+  assert(client.status.state === 'open' && client.status.transport === 'websocket');
+});
+
 test('[SDK-24] only a long poll where that is asked for', async (t) => {
   const { clock, service, client } = setUp(t, { onlyLongPoll: true, url: 'https://gateway.test/' });
   await clock.advance(1_000);

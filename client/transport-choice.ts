@@ -1,9 +1,9 @@
 /**
  * Transport choice: WebSocket wherever it gets through, long poll where something in between blocks it.
  *
- * Blocked looks like: attempts fail before they are open, and a poll works. A service that takes nobody just
- * now looks the same at first, so where a WebSocket has opened before on this network it takes more to be
- * convinced. Then the two alternate until one is welcomed.
+ * Blocked looks like: attempts fail before anything has come, be they open or not, and a poll works. A service that
+ * takes nobody just now looks the same at first, so where a WebSocket has worked before on this network it takes more
+ * to be convinced. Then the two alternate until one is welcomed.
  *
  * Pure.
  */
@@ -11,9 +11,9 @@
 import type { Flow } from './flow.ts';
 
 export interface TransportChoice {
-  /** WebSockets that failed before they were open, since the last that opened. */
+  /** WebSockets that failed before anything had come, since the last by which something came. */
   readonly failures: number;
-  /** A WebSocket has opened on this network. */
+  /** Something has come by a WebSocket on this network. */
   readonly webSocketWorked: boolean;
   readonly next: Flow['transport'];
 }
@@ -23,7 +23,8 @@ export const untried: TransportChoice = { failures: 0, webSocketWorked: false, n
 const FAILURES_MAX = 2;
 const FAILURES_AFTER_SUCCESS_MAX = 4;
 
-export function opened(choice: TransportChoice, transport: Flow['transport']): TransportChoice {
+/** Something came. */
+export function worked(choice: TransportChoice, transport: Flow['transport']): TransportChoice {
   return transport === 'poll' ? choice : { failures: 0, webSocketWorked: true, next: 'websocket' };
 }
 
@@ -31,10 +32,10 @@ export function opened(choice: TransportChoice, transport: Flow['transport']): T
 export function failed(
   choice: TransportChoice,
   transport: Flow['transport'],
-  wasOpen: boolean,
+  hadWorked: boolean,
 ): TransportChoice {
   if (transport === 'poll') return { ...choice, next: 'websocket' };
-  if (wasOpen) return choice;
+  if (hadWorked) return choice;
   const failures = choice.failures + 1;
   const blocked = failures >= (choice.webSocketWorked ? FAILURES_AFTER_SUCCESS_MAX : FAILURES_MAX);
   return { ...choice, failures, next: blocked ? 'poll' : 'websocket' };
