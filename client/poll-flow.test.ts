@@ -55,14 +55,14 @@ test('[SDK-9] where WebSockets are blocked it polls, and goes back to a WebSocke
 });
 
 test('[SDK-54] where WebSockets open and carry nothing it polls too', async (t) => {
-  const { clock, service, client } = setUp(t, {}, (service) => {
+  const { clock, service, statuses } = setUp(t, {}, (service) => {
     service.webSocketsCarry = false;
   });
   await clock.advance(150_000);
-  assert(client.status.state === 'open' && client.status.transport === 'poll');
+  assert.deepEqual(statuses.at(-1), { state: 'open', transport: 'poll', resumed: false });
   service.webSocketsCarry = true;
   await clock.advance(1_200_000);
-  assert(client.status.state === 'open' && client.status.transport === 'websocket');
+  assert.deepEqual(statuses.at(-1), { state: 'open', transport: 'websocket', resumed: true });
 });
 
 test('[SDK-24] only a long poll where that is asked for', async (t) => {
