@@ -44,8 +44,8 @@ export function addressFor(
 }
 
 /** Whether it is one that a client can go to. */
-export function isAddress(url: string | undefined): url is string {
-  return url !== undefined && /^(https?|wss?):\/\/[^\s/]/.test(url);
+export function isAddress(url: unknown): url is string {
+  return typeof url === 'string' && /^(https?|wss?):\/\/[^\s/]/.test(url);
 }
 
 function chosen(gateways: Addresses['gateways'], draw: number): Addresses['gateways'][number] | undefined {

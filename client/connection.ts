@@ -8,13 +8,14 @@
 
 import { faultDefinition, isFaultCode } from '#wire/faults.ts';
 import type { Cursor, ServerMessage } from '#wire/messages.ts';
-import { addressFor } from './addresses.ts';
+import { addressFor, isAddress } from './addresses.ts';
 import type { Off, Queue, SnowshedError, Status } from './api.ts';
 import { createLink, type Link, type LinkEnd, type Welcome } from './link.ts';
 import type { Platform } from './platform.ts';
 import { openPollFlow } from './poll-flow.ts';
 import { type Reconnect, type ReconnectEvent, reconnect, spreadUntilTold, started } from './reconnect.ts';
 import { errorOf } from './requests.ts';
+import { areWindows, timeOf } from './times.ts';
 import * as transports from './transport-choice.ts';
 import { openWebSocketFlow } from './websocket-flow.ts';
 
@@ -269,7 +270,10 @@ export function createConnection(
   }
 
   function tell(spread: Welcome['spread']): void {
-    gateways = spread.gateways ?? [];
+    if (!areWindows(spread)) return;
+    gateways = Array.isArray(spread.gateways)
+      ? spread.gateways.filter((gateway) => isAddress(gateway?.url))
+      : [];
     apply({ kind: 'told', spread });
   }
 
@@ -312,7 +316,7 @@ export function createConnection(
   }
 
   function armRefresh(expiresAt: number): void {
-    const leftMs = expiresAt - platform.wallMs();
+    const leftMs = (timeOf(expiresAt) ?? 0) - platform.wallMs();
     arm('refresh', Math.max(REFRESH_MS_MIN, 0.8 * leftMs), () => void refresh(expiresAt));
   }
 

@@ -10,6 +10,7 @@ import type { ServerMessage } from '#wire/messages.ts';
 import { isAddress } from './addresses.ts';
 import type { Flow, FlowEnd, FlowEvents } from './flow.ts';
 import type { Platform } from './platform.ts';
+import { areWindows, timeOf } from './times.ts';
 
 export type Welcome = Extract<ServerMessage, { type: 'welcome' }>;
 
@@ -94,13 +95,17 @@ export function createLink(
     heard = true;
     switch (message?.type) {
       case 'welcome':
+        if (!isUsable(message)) return end({});
         welcomed = true;
         pingMs = message.pingMs;
         return events.welcomed(message);
       case 'bye':
-        return end({ fault: message.fault, withinMs: message.spreadMs });
+        return end({ fault: message.fault, withinMs: timeOf(message.spreadMs) });
       case 'retry':
-        return end({ afterMs: message.afterMs, sentTo: isAddress(message.url) ? message.url : undefined });
+        return end({
+          afterMs: timeOf(message.afterMs),
+          sentTo: isAddress(message.url) ? message.url : undefined,
+        });
       case 'pong':
         return;
       case 'nack':
@@ -128,4 +133,18 @@ export function createLink(
     closed: end,
   });
   return { number, transport: flow.transport, send: (...texts) => flow.send(...texts), probe, close };
+}
+
+/** Whether it has what this client builds on. */
+function isUsable({ user, resume, expiresAt, spread, pingMs, cursors, limits }: Partial<Welcome>): boolean {
+  const { messageBytes, repeatMs, framesPerSecond, framesBurst, pending } = limits ?? {};
+  const amounts = [expiresAt, pingMs, messageBytes, repeatMs, framesPerSecond, framesBurst, pending];
+  return (
+    typeof user === 'string' &&
+    typeof resume === 'string' &&
+    amounts.every((amount) => timeOf(amount) !== undefined) &&
+    areWindows(spread) &&
+    Array.isArray(cursors) &&
+    cursors.every((cursor) => typeof cursor?.channel === 'string')
+  );
 }

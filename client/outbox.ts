@@ -19,6 +19,7 @@ import { faultDefinition, isFaultCode } from '#wire/faults.ts';
 import type { SessionLimits } from '#wire/messages.ts';
 import type { ClientFault } from './api.ts';
 import { TOGETHER_CHARS_MAX } from './flow.ts';
+import { timeOf } from './times.ts';
 
 export type AnyFault = FaultCode | ClientFault | (string & {});
 
@@ -186,7 +187,7 @@ export function nacked(
   entry.flow = 0;
   entry.fault = nack.fault;
   if (retry === 'same-id') entry.undecided = true;
-  const untilMs = nowMs + (nack.retryAfterMs ?? RETRY_MS_DEFAULT);
+  const untilMs = nowMs + (timeOf(nack.retryAfterMs) ?? RETRY_MS_DEFAULT);
   outbox.stops.set(entry.lane, Math.max(untilMs, outbox.stops.get(entry.lane) ?? 0));
   return false;
 }

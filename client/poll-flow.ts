@@ -18,6 +18,7 @@
 import type { PollAnswer } from '#wire/messages.ts';
 import { type Bearings, type Flow, type FlowEnd, type FlowEvents, TOGETHER_CHARS_MAX } from './flow.ts';
 import type { Platform } from './platform.ts';
+import { timeOf } from './times.ts';
 
 /** As `wire/messages.ts` has it, which the client does not carry. */
 export const POLL_PATH = '/v1/poll';
@@ -258,7 +259,7 @@ function isAnswer(said: unknown): boolean {
 
 function refusal(response: Response, { fault, retryAfterMs, etaMs, ahead }: Answered['body']): FlowEnd {
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
-  const afterMs = retryAfterMs ?? (Number.isFinite(seconds) ? seconds * 1_000 : undefined);
+  const afterMs = timeOf(retryAfterMs) ?? timeOf(seconds * 1_000);
   const queue = typeof etaMs === 'number' && typeof ahead === 'number' ? { etaMs, ahead } : undefined;
   return { fault, afterMs, queue };
 }

@@ -230,3 +230,79 @@ test('[SDK-51] a token that came for a flow that was lost meanwhile serves the n
   assert.equal(client.status.state, 'open');
   assert.equal(asked, 2);
 });
+
+test('[SDK-55] a time that is none is passed over, and the client comes back', async (t) => {
+  for (const ms of ['soon', -5_000, Number.POSITIVE_INFINITY, null, {}]) {
+    for (const type of ['retry', 'bye', 'spread', 'resume']) {
+      const asked: string[] = [];
+      const getToken = () => `token-${asked.push('')}`;
+      const { clock, service, client } = await up(t, { getToken });
+      service.flow.say({
+        type,
+        fault: 'DRAINING',
+        afterMs: ms,
+        spreadMs: ms,
+        gatewayMs: ms,
+        fleetMs: ms,
+        expiresAt: ms,
+      });
+      await clock.advance(10);
+      service.flow.drop();
+      service.listening = false;
+      await clock.advance(30_000);
+      service.listening = true;
+      const attempts = service.attempts.length;
+      assert(attempts > 2 && attempts < 40, `${type} ${ms}: ${attempts} attempts in half a minute`);
+      await clock.advance(30_000);
+      assert.equal(client.status.state, 'open', `${type} ${ms}`);
+      assert(asked.length < 8, `${type} ${ms}: ${asked.length} tokens in a minute`);
+    }
+  }
+});
+
+test('[SDK-56] a welcome that is none is an attempt that failed', async (t) => {
+  const bad = [
+    { pingMs: null },
+    { cursors: undefined },
+    { cursors: [null] },
+    { spread: {} },
+    { limits: { pending: 'x' } },
+  ];
+  for (const fields of [
+    ...bad,
+    { user: 7 },
+    { expiresAt: 'never' },
+    { limits: undefined },
+    { spread: undefined },
+  ]) {
+    const clock = createVirtualClock();
+    const { service, client, errors } = stageClient(clock, createSeededRandom(1).draw, {}, (service) => {
+      service.spoil = fields;
+    });
+    t.after(() => void client.close());
+    await clock.advance(10_000);
+    assert.notEqual(client.status.state, 'open');
+    const attempts = service.attempts.length;
+    assert(attempts > 2 && attempts < 20, `${JSON.stringify(fields)}: ${attempts} attempts`);
+    service.spoil = {};
+    await clock.advance(60_000);
+    assert.equal(client.status.state, 'open');
+    assert.deepEqual(errors, []);
+  }
+});
+
+test('[SDK-57] a refusal that names no time to wait for is repeated after a second, not at once', async (t) => {
+  for (const retryAfterMs of ['soon', -5_000, null]) {
+    const { clock, service, client } = await up(t);
+    service.answers = false;
+    const sent = client.send({ user: 'bob', kind: 'offer', body: 1 }).catch(() => undefined);
+    for (let i = 0; i < 1_000; i++) {
+      await clock.advance(5);
+      const { id } = service.flow.heardOf('send').at(-1)!;
+      service.flow.say({ type: 'nack', id, fault: 'RATE_LIMITED', retryAfterMs });
+    }
+    const sends = service.flow.heardOf('send').length;
+    assert(sends >= 4 && sends <= 6, `${sends} in five seconds`);
+    void sent;
+  }
+});
