@@ -16,7 +16,7 @@ symlinkSync(dist, join(folder, 'node_modules/@snowshed/client'));
 test('the bundle is small and carries nothing of others', () => {
   assert(bytes <= GZIP_BYTES_MAX, `${bytes} bytes compressed`);
   const code = readFileSync(join(dist, 'index.js'), 'utf8');
-  assert(!/typebox|\bimport\s*[{(*]|\brequire\(/.test(code));
+  assert(!/typebox|\bimport\s*[{(*]|\brequire\(|closeCode|httpStatus/.test(code));
 });
 
 test('a plain Node script connects with it, by the package name', () => {

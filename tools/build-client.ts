@@ -10,7 +10,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { build } from 'esbuild';
+import { build, type PluginBuild } from 'esbuild';
 import { faults } from '#wire/faults.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -32,12 +32,21 @@ export async function buildClient(folder: string): Promise<number> {
     minify: true,
     legalComments: 'none',
     logLevel: 'warning',
+    plugins: [{ name: 'faults', setup: withoutStatuses }],
   });
   writeFileSync(join(folder, 'index.d.ts'), declarations(join(folder, 'types')));
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest(), undefined, 2)}\n`);
   copyFileSync(join(root, 'client/README.md'), join(folder, 'README.md'));
   copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
   return gzipSync(readFileSync(bundle), { level: 9 }).byteLength;
+}
+
+/** Of a fault the client asks what it says and whether to retry: its numbers stay out of the bundle. */
+function withoutStatuses({ onLoad }: PluginBuild): void {
+  onLoad({ filter: /[\\/]wire[\\/]faults\.ts$/ }, ({ path }) => ({
+    contents: readFileSync(path, 'utf8').replace(/\b(closeCode|httpStatus): \d+,/g, ''),
+    loader: 'ts',
+  }));
 }
 
 /** The public types in one file that imports nothing. */
