@@ -14,7 +14,7 @@ import { createLink, type Link, type LinkEnd, type Welcome } from './link.ts';
 import type { Platform } from './platform.ts';
 import { openPollFlow } from './poll-flow.ts';
 import { type Reconnect, type ReconnectEvent, reconnect, spreadUntilTold, started } from './reconnect.ts';
-import { errorOf } from './requests.ts';
+import { errorOf, unlessAborted } from './requests.ts';
 import { areWindows, timeOf } from './times.ts';
 import * as transports from './transport-choice.ts';
 import { openWebSocketFlow } from './websocket-flow.ts';
@@ -41,6 +41,8 @@ export interface ConnectionEvents {
   received(link: number, message: ServerMessage, newest: boolean): void;
   /** Asks the service to take a new token. */
   refresh(token: string): Promise<unknown>;
+  /** It has another resume token. */
+  renewed(): void;
   trouble(error: SnowshedError): void;
   /** The service will not have this client any more. */
   refused(error: SnowshedError): void;
@@ -148,10 +150,7 @@ export function createConnection(
     const cancel = platform.after(TOKEN_MS_MAX, abort);
     closing.signal.addEventListener('abort', abort);
     try {
-      const aborted = new Promise<never>((_, reject) => {
-        tooLate.signal.addEventListener('abort', () => reject(errorOf('ABORTED')));
-      });
-      return await Promise.race([settings.getToken(tooLate.signal), aborted]);
+      return await unlessAborted(settings.getToken(tooLate.signal), tooLate.signal);
     } catch (cause) {
       if (!closing.signal.aborted) events.trouble(errorOf('TOKEN_UNAVAILABLE', undefined, cause));
       return undefined;
@@ -267,6 +266,7 @@ export function createConnection(
     ({ resume } = message);
     inCallUntilMs = untilMs(message) ?? inCallUntilMs;
     armRefresh(message.expiresAt);
+    events.renewed();
   }
 
   function tell(spread: Welcome['spread']): void {

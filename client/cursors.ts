@@ -25,6 +25,13 @@ export type Cursors = Map<string, Place>;
 
 const ENDED_EPOCHS_MAX = 4;
 
+/** Whether what the service or a storage told is one. */
+export function isCursor(told: Partial<Cursor> | null | undefined): told is Cursor {
+  return (
+    typeof told?.channel === 'string' && typeof told.epoch === 'string' && typeof told.position === 'number'
+  );
+}
+
 /** Frames of this channel are wanted from now on; a cursor already there is the better one. */
 export function follow(cursors: Cursors, channel: string, from?: Omit<Cursor, 'channel'>): void {
   if (cursors.get(channel)?.epoch !== undefined) return;

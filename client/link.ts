@@ -8,6 +8,7 @@
 
 import type { ServerMessage } from '#wire/messages.ts';
 import { isAddress } from './addresses.ts';
+import { isCursor } from './cursors.ts';
 import type { Flow, FlowEnd, FlowEvents } from './flow.ts';
 import type { Platform } from './platform.ts';
 import { areWindows, timeOf } from './times.ts';
@@ -145,6 +146,6 @@ function isUsable({ user, resume, expiresAt, spread, pingMs, cursors, limits }: 
     amounts.every((amount) => timeOf(amount) !== undefined) &&
     areWindows(spread) &&
     Array.isArray(cursors) &&
-    cursors.every((cursor) => typeof cursor?.channel === 'string')
+    cursors.every(isCursor)
   );
 }

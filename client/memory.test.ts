@@ -48,9 +48,16 @@ test('[MEMORY-2] a storage that is closed, or holds something else, costs the me
   const platform = new FakeService(createVirtualClock(), () => 0).platform();
   assert.deepEqual(createMemory(closed, 'key', platform, now).recalled, { cursors: [] });
   const storage = createStorage();
-  for (const text of ['', 'null', '{', '{"cursors":7}']) {
+  for (const text of [
+    '',
+    'null',
+    '{',
+    '{"cursors":7}',
+    '{"resume":7,"cursors":[null,7,{"channel":"u/ann"}]}',
+  ]) {
     storage.setItem('key', text);
-    assert.deepEqual(createMemory(storage, 'key', platform, now).recalled.cursors, []);
+    const { resume, cursors } = createMemory(storage, 'key', platform, now).recalled;
+    assert.deepEqual([resume, cursors], [undefined, []]);
   }
 });
 

@@ -8,6 +8,7 @@
 
 import type { Cursor } from '#wire/messages.ts';
 import type { Off, StateStorage } from './api.ts';
+import { isCursor } from './cursors.ts';
 import type { Platform } from './platform.ts';
 
 export interface Remembered {
@@ -62,6 +63,7 @@ export function createMemory(
     close() {
       off();
       cancel?.();
+      cancel = off;
       takenOut(storage, key);
     },
   };
@@ -72,7 +74,10 @@ function takenOut(storage: StateStorage, key: string): Remembered {
     const text = storage.getItem(key);
     storage.removeItem(key);
     const { resume, cursors } = JSON.parse(text ?? '{}');
-    return { resume, cursors: Array.isArray(cursors) ? cursors : [] };
+    return {
+      resume: typeof resume === 'string' ? resume : undefined,
+      cursors: Array.isArray(cursors) ? cursors.filter(isCursor) : [],
+    };
   } catch {
     return { cursors: [] };
   }

@@ -152,6 +152,19 @@ function nestingOf(value: unknown): number {
   return 1 + Math.max(0, ...Object.values(value).map(nestingOf));
 }
 
+/** What comes of it, or `ABORTED` if the signal comes first. */
+export async function unlessAborted<Value>(
+  coming: Value | Promise<Value>,
+  signal: AbortSignal | undefined,
+): Promise<Value> {
+  let abort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(errorOf('ABORTED'));
+  });
+  signal?.addEventListener('abort', abort);
+  return Promise.race([coming, aborted]).finally(() => signal?.removeEventListener('abort', abort));
+}
+
 export function errorOf(fault: box.AnyFault, detail?: string, cause?: unknown): SnowshedError {
   const known = isFaultCode(fault) ? faultDefinition(fault) : undefined;
   const text = [known?.text, detail].filter(Boolean).join(' ') || undefined;

@@ -287,6 +287,35 @@ test('[SDK-23] the session survives a reload, from the storage it was given', as
   assert.equal(kept.size, 0, 'a session that ended is not kept');
 });
 
+test('[SDK-58] what is kept follows rooms and tokens without a frame, and ends with the client', async (t) => {
+  let kept: string | undefined;
+  const storage = {
+    getItem: () => kept ?? null,
+    setItem: (_key: string, value: string) => {
+      kept = value;
+    },
+    removeItem: () => {
+      kept = undefined;
+    },
+  };
+  const { clock, service, client } = setUp(t, { storage });
+  await clock.advance(20_000);
+  const channels = () => JSON.parse(kept ?? '{}').cursors.map(({ channel }: { channel: string }) => channel);
+  outcome(client.join('team'));
+  await clock.advance(2_000);
+  assert.deepEqual(channels(), ['u/ann', 'r/team']);
+  outcome(client.leave('team'));
+  await clock.advance(2_000);
+  assert.deepEqual(channels(), ['u/ann']);
+  service.flow.say({ type: 'resume', resume: 'renewed', expiresAt: clock.nowMs() + 600_000 });
+  await clock.advance(2_000);
+  assert.equal(JSON.parse(kept ?? '{}').resume, 'renewed');
+  outcome(client.close());
+  outcome(client.leave('team'));
+  await clock.advance(2_000);
+  assert.equal(kept, undefined);
+});
+
 test('[SDK-26] what is too large or too deep is refused here, and harms nothing else', async (t) => {
   const { clock, service, client } = setUp(t);
   await clock.advance(20_000);

@@ -85,6 +85,7 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
       inCall: () => inCall,
       cursors: () => listed(cursors),
       unanswered: requests.unanswered,
+      renewed: memory.changed,
     },
   );
   const offPlatform = platform.watch(onNews);
@@ -155,6 +156,7 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
   function forget(channel: string): void {
     stays.delete(channel);
     unfollow(cursors, channel);
+    memory.changed();
   }
 
   function received(link: number, message: ServerMessage, newest: boolean): void {
@@ -240,6 +242,7 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
     try {
       const ack = await requests.ask({ type: 'join', room: name, cursor }, { lane: channel, signal });
       if (stays.get(channel) === stay) follow(cursors, channel, ack.cursor);
+      memory.changed();
     } catch (error) {
       stay.joins--;
       const isLast = stay.joins === 0 && stays.get(channel) === stay;

@@ -4,7 +4,7 @@
 
 import type { Abortable, Off, PresenceChange, SnowshedError } from './api.ts';
 import { type PresenceMessage, told, unseen, type Watched } from './presence.ts';
-import { errorOf, type Requests } from './requests.ts';
+import { errorOf, type Requests, unlessAborted } from './requests.ts';
 
 type Handler = (change: PresenceChange) => void;
 
@@ -95,13 +95,4 @@ export function createWatches(
       }
     },
   };
-}
-
-function unlessAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(errorOf('ABORTED'));
-    signal.addEventListener('abort', abort);
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }
