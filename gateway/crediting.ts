@@ -5,7 +5,7 @@
 import type { Clock } from '#runtime/clock.ts';
 import type { LabelledTally } from '#runtime/tally.ts';
 import type { DoorNews } from '#wire/admission.ts';
-import { allotted, type Credits, creditsLeft, freed } from './door/credits.ts';
+import { allotted, type Credits, creditsLeft, freed, triedOut } from './door/credits.ts';
 import type { Door } from './door/door.ts';
 
 export function createCrediting(door: Door, clock: Clock, would: LabelledTally) {
@@ -27,7 +27,7 @@ export function createCrediting(door: Door, clock: Clock, would: LabelledTally) 
         const told = credits[kind];
         if (told === undefined) freed(own);
         else allotted(own, { ...told, term, window, gateways: credits.gateways }, clock.monotonicMs());
-        own.dryRun = told?.dryRun === true;
+        triedOut(own, told?.dryRun === true);
       }
     },
     /** One who begins to wait: whether it is for a credit, or would be where a ceiling is only tried out. */

@@ -8,7 +8,10 @@ import {
   creditsLeft,
   creditsOf,
   creditUsed,
+  freed,
+  mayBegin,
   ROUTER_SILENT_MS,
+  triedOut,
 } from './credits.ts';
 
 const ceiling = { perSecond: 1_000, gateways: 10 };
@@ -159,4 +162,33 @@ test('[CREDIT-9] credits that go round are used once, however late the news of e
 
 test('[CREDIT-6] where nothing is shared, nothing is counted', () => {
   assert.equal(creditsLeft(creditsOf(undefined, 0), 1e9), Number.POSITIVE_INFINITY);
+});
+
+test('[CREDIT-10] what was set up while nothing was shared is not owed when a ceiling comes', () => {
+  for (const before of [undefined, ceiling]) {
+    const state = creditsOf(before, 0);
+    if (before !== undefined) assert.equal(usedAll(state, 0), 25);
+    freed(state);
+    for (let i = 0; i < 1_000; i++) creditUsed(state);
+    allotted(state, told(50, 20), 10_000);
+    assert.equal(usedAll(state, 10_001), 20);
+    assert.equal(usedAll(state, 10_001 + CREDIT_WINDOW_MS), 20);
+  }
+});
+
+test('[CREDIT-11] what went beyond a ceiling that was tried out is not owed when it counts', () => {
+  const state = creditsOf(undefined, 0);
+  for (let window = 0; window < 40; window++) {
+    const nowMs = window * CREDIT_WINDOW_MS;
+    allotted(state, told(window, 20), nowMs);
+    triedOut(state, true);
+    for (let i = 0; i < 30; i++) {
+      assert(mayBegin(state, nowMs));
+      creditUsed(state);
+    }
+  }
+  triedOut(state, false);
+  const nowMs = 40 * CREDIT_WINDOW_MS;
+  assert.equal(usedAll(state, nowMs), 20);
+  assert.equal(mayBegin(state, nowMs), false);
 });

@@ -84,15 +84,26 @@ export function mayBegin(state: Credits, nowMs: number): boolean {
   return state.dryRun || creditsLeft(state, nowMs) >= 1;
 }
 
-/** Nothing is shared any more. */
+/** Nothing is shared any more, and nothing owed. */
 export function freed(state: Credits): void {
   state.ceiling = undefined;
   state.dryRun = false;
+  state.used = 0;
+  state.carried = 0;
+}
+
+/** Whether the ceiling is only tried out from now on. What went beyond it meanwhile is not owed when it counts. */
+export function triedOut(state: Credits, dryRun: boolean): void {
+  if (state.dryRun && !dryRun) {
+    state.carried = Math.max(0, state.carried);
+    state.used = Math.min(state.used, state.credits);
+  }
+  state.dryRun = dryRun;
 }
 
 /** Call it only while a set-up may begin. */
 export function creditUsed(state: Credits): void {
-  state.used += 1;
+  if (state.ceiling !== undefined) state.used += 1;
 }
 
 /** How many may begin per second, as things stand. */
