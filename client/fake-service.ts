@@ -93,6 +93,8 @@ export class FakeService {
   /** Answers polls in the service's place. */
   intercept: (() => Response) | undefined = undefined;
   requestCharsMax = 0;
+  /** Those of the client that run. */
+  readonly timers = new Set<object>();
   /** What a welcome has in place of what it should. */
   spoil: object = {};
   /** How long a request is on its way. */
@@ -128,7 +130,18 @@ export class FakeService {
     return {
       nowMs: () => this.clock.monotonicMs(),
       wallMs: () => this.clock.nowMs(),
-      after: (ms, act) => this.clock.after(ms > this.timersEarlyMs ? ms - this.timersEarlyMs : ms, act),
+      after: (ms, act) => {
+        const timer = {};
+        this.timers.add(timer);
+        const cancel = this.clock.after(ms > this.timersEarlyMs ? ms - this.timersEarlyMs : ms, () => {
+          this.timers.delete(timer);
+          act();
+        });
+        return () => {
+          this.timers.delete(timer);
+          cancel();
+        };
+      },
       draw: this.draws,
       id: () => `client-${++this.ids}`.padEnd(22, '-'),
       page: false,
@@ -215,7 +228,8 @@ export class FakeService {
       flow.hello = message;
       if (this.welcomes) this.welcome(flow);
     } else if (message.type === 'ping') flow.say({ type: 'pong' });
-    else if (this.answers && message.type !== 'bye') this.answer(flow, message);
+    else if (message.type === 'bye') flow.drop('BYE');
+    else if (this.answers) this.answer(flow, message);
   }
 
   private answer(flow: FakeFlow, message: Exclude<ClientMessage, { type: 'hello' | 'ping' | 'bye' }>): void {

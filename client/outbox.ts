@@ -36,6 +36,8 @@ export interface Asked {
   readonly ttlMs?: number | undefined;
   /** Volatile frames and what is stale on the next flow are not repeated. */
   readonly once?: boolean | undefined;
+  /** The client itself asks it, once for each room and watch: it finds room in a full outbox too. */
+  readonly own?: boolean | undefined;
 }
 
 interface Entry extends Asked {
@@ -103,7 +105,8 @@ export function emptyOutbox(): Outbox {
 export function ask(outbox: Outbox, asked: Asked, nowMs: number): AnyFault | undefined {
   const { entries } = outbox;
   if (isTooLarge(outbox, asked)) return 'TOO_LARGE';
-  if (entries.size >= OUTBOX_COUNT_MAX || outbox.bytes + asked.bytes > OUTBOX_BYTES_MAX) return 'OUTBOX_FULL';
+  const isFull = entries.size >= OUTBOX_COUNT_MAX || outbox.bytes + asked.bytes > OUTBOX_BYTES_MAX;
+  if (isFull && !asked.own) return 'OUTBOX_FULL';
   if (asked.once && outbox.flow === 0) return 'NOT_SENT';
   entries.set(asked.id, {
     ...asked,

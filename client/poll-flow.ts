@@ -32,6 +32,8 @@ const CROSSED_MS = 5_000;
 const MOVES_MS = 30_000;
 const BEGINNINGS_MAX = 5;
 const CLOSE_MS_MAX = 1_000;
+/** Browsers send no more than 64 KiB for a page that is gone, bearings included, and refuse what is longer. */
+const KEPT_CHARS_MAX = 16_384;
 
 interface Refused {
   readonly fault?: string;
@@ -125,7 +127,7 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
       headers: { 'content-type': 'application/json' },
       body: `${head},"messages":[${messages.join(',')}]}`,
       signal,
-      keepalive: signal === null,
+      keepalive: signal === null && messages.join().length < KEPT_CHARS_MAX,
     });
     return { response, body: bodyOf(await response.json().catch(() => undefined)) };
   }
@@ -224,10 +226,18 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
       if (!alive) return;
       alive = false;
       forgetRequests();
-      const messages = takeMessages();
+      // The last says that it closes, and goes whatever has no room any more.
+      const messages = [...takeMessages(), ...unsent.slice(-1)];
       if (messages.length === 0 || known.flow === undefined) return;
-      const answered = post(known, messages, null).catch(() => {});
-      await Promise.race([answered, new Promise<void>((resolve) => platform.after(CLOSE_MS_MAX, resolve))]);
+      await new Promise<void>((resolve) => {
+        const cancel = platform.after(CLOSE_MS_MAX, resolve);
+        post(known, messages, null)
+          .catch(() => {})
+          .finally(() => {
+            cancel();
+            resolve();
+          });
+      });
     },
   };
 }

@@ -20,7 +20,7 @@ type Loose<Value> = Value extends object
   : Value;
 export type Request = Loose<WithoutId<ClientMessage>>;
 
-export interface AskOptions extends Pick<box.Asked, 'ttlMs' | 'once'> {
+export interface AskOptions extends Pick<box.Asked, 'ttlMs' | 'once' | 'own'> {
   /** Default: a lane of its own. */
   readonly lane?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -72,12 +72,12 @@ export function createRequests(platform: Platform): Requests {
     const id = `${prefix}.${(++count).toString(36)}`;
     const text = JSON.stringify({ ...request, id }).slice(0, -1);
     const bytes = utf8.encode(text).length;
-    const { lane = id, ttlMs, once = false } = options;
+    const { lane = id, ttlMs, once = false, own } = options;
     if (bytes > 2 * NESTING_MAX && nestingOf(request) > NESTING_MAX) {
       asker.reject(errorOf('TOO_DEEP'));
       return undefined;
     }
-    const fault = box.ask(outbox, { id, lane, text, bytes, ttlMs, once }, platform.nowMs());
+    const fault = box.ask(outbox, { id, lane, text, bytes, ttlMs, once, own }, platform.nowMs());
     if (fault !== undefined) {
       asker.reject(errorOf(fault));
       return undefined;

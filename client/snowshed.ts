@@ -59,6 +59,7 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
   });
   ready.catch(() => {});
   let status: Status = { state: 'connecting' };
+  const untold: Status[] = [];
   let session: Welcome | undefined;
   let inCall = false;
   let cancelRenewal = () => {};
@@ -79,7 +80,7 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
       up,
       down: requests.down,
       received,
-      refresh: (token) => requests.ask({ type: 'refresh', token }, { once: true }),
+      refresh: (token) => requests.ask({ type: 'refresh', token }, { once: true, own: true }),
       trouble,
       refused: end,
       inCall: () => inCall,
@@ -95,7 +96,10 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
   function setStatus(next: Status): void {
     if (status.state === 'closed') return;
     status = next;
-    emitter.emit('status', next);
+    untold.push(next);
+    // A handler that changes it is called before the others are told: theirs comes after.
+    if (untold.length > 1) return;
+    for (; untold[0] !== undefined; untold.shift()) emitter.emit('status', untold[0]);
   }
 
   function up(link: Link, welcome: Welcome, moved: boolean): void {
@@ -119,7 +123,8 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
     cancelRenewal();
     if (moved) cancelRenewal = platform.after(RENEWAL_MS, watches.renew);
     else watches.renew();
-    if (!welcome.resumed && presenceState !== undefined) setPresence(presenceState.state).catch(trouble);
+    if (!welcome.resumed && presenceState !== undefined)
+      setPresence(presenceState.state, {}, true).catch(trouble);
     memory.changed();
     settle?.resolve();
   }
@@ -137,7 +142,7 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
   async function joinFrom(channel: string, cursor: Omit<Cursor, 'channel'>): Promise<void> {
     const stay = stays.get(channel);
     try {
-      await requests.ask({ type: 'join', room: channel.slice(2), cursor }, { lane: channel });
+      await requests.ask({ type: 'join', room: channel.slice(2), cursor }, { lane: channel, own: true });
     } catch (error) {
       if (stays.get(channel) === stay) forget(channel);
       throw error;
@@ -272,9 +277,9 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
       });
   }
 
-  async function setPresence(state: unknown, { signal }: Abortable = {}): Promise<void> {
+  async function setPresence(state: unknown, { signal }: Abortable = {}, own = false): Promise<void> {
     presenceState = { state };
-    await requests.ask({ type: 'presence.set', state }, { lane: 'presence', signal });
+    await requests.ask({ type: 'presence.set', state }, { lane: 'presence', signal, own });
   }
 
   return {
@@ -300,7 +305,7 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
     join,
     leave,
     presence: {
-      set: setPresence,
+      set: (state, options) => setPresence(state, options),
       async get(channel, { signal } = {}) {
         const { members = [], truncated = false } = await requests.ask(
           { type: 'presence.get', channel },

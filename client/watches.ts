@@ -41,10 +41,10 @@ export function createWatches(
     return watch;
   }
 
-  async function begin(channel: string, watch: Watch): Promise<void> {
+  async function begin(channel: string, watch: Watch, own = false): Promise<void> {
     watch.asking = true;
     try {
-      await requests.ask({ type: 'presence.watch', channel }, { lane: `watch ${channel}` });
+      await requests.ask({ type: 'presence.watch', channel }, { lane: `watch ${channel}`, own });
     } catch (error) {
       if (watches.get(channel) === watch) watches.delete(channel);
       throw error;
@@ -91,7 +91,7 @@ export function createWatches(
     renew() {
       for (const [channel, watch] of watches) {
         watch.watched = { members: watch.watched.members, parts: undefined };
-        if (!watch.asking) begin(channel, watch).catch(trouble);
+        if (!watch.asking) begin(channel, watch, true).catch(trouble);
       }
     },
   };
