@@ -7,6 +7,7 @@ import {
   CREDIT_WINDOW_MS,
   creditsLeft,
   creditsOf,
+  creditsPerSecond,
   creditUsed,
   freed,
   mayBegin,
@@ -191,4 +192,12 @@ test('[CREDIT-11] what went beyond a ceiling that was tried out is not owed when
   const nowMs = 40 * CREDIT_WINDOW_MS;
   assert.equal(usedAll(state, nowMs), 20);
   assert.equal(mayBegin(state, nowMs), false);
+});
+
+test('[CREDIT-12] a gateway that the odd credits pass by for a window counts with its even part, and tells nobody that it takes for ever', () => {
+  const state = creditsOf(undefined, 0);
+  allotted(state, { ...told(1, 0), perSecond: 2, gateways: 2 }, 0);
+  assert.equal(creditsPerSecond(state), 1);
+  allotted(state, { ...told(2, 1), perSecond: 2, gateways: 2 }, CREDIT_WINDOW_MS);
+  assert.equal(creditsPerSecond(state), 4);
 });

@@ -108,9 +108,10 @@ export function creditUsed(state: Credits): void {
 
 /** How many may begin per second, as things stand. */
 export function creditsPerSecond(state: Credits): number {
-  return state.ceiling === undefined || state.dryRun
-    ? Number.POSITIVE_INFINITY
-    : (1_000 * state.credits) / CREDIT_WINDOW_MS;
+  const { ceiling, credits, dryRun } = state;
+  if (ceiling === undefined || dryRun) return Number.POSITIVE_INFINITY;
+  // None in this window: where there are few, they go round.
+  return (1_000 * (credits > 0 ? credits : evenPart(ceiling))) / CREDIT_WINDOW_MS;
 }
 
 function turnWindows(state: Credits, nowMs: number): void {
