@@ -14,8 +14,10 @@ export function createEmitter<Events>(): Emitter<Events> {
   return {
     on(event, handler) {
       const set = handlers.get(event) ?? new Set();
-      handlers.set(event, set.add(handler));
-      return () => set.delete(handler);
+      // One of its own, as the app may give the same twice.
+      const own: typeof handler = (value) => handler(value);
+      handlers.set(event, set.add(own));
+      return () => set.delete(own);
     },
     emit(event, value) {
       for (const handler of [...(handlers.get(event) ?? [])])

@@ -70,3 +70,23 @@ test('[SDK-49] a watch that is aborted ends for itself alone, and with the last 
   await answer();
   assert.deepEqual(seen, []);
 });
+
+test('[SDK-63] a handler given twice is told twice, and goes on once for the other when one is ended', async (t) => {
+  const { clock, service, client, answer } = await up(t);
+  const seen: string[] = [];
+  const heard = ({ channel }: { channel: string }) => seen.push(channel);
+  const offs = [client.on('frame', heard), client.on('frame', heard)];
+  const watching = [1, 2].map(() => outcome(client.presence.watch('r/team', heard)));
+  await clock.advance(10);
+  await answer();
+  assert.deepEqual(seen, ['r/team', 'r/team']);
+  offs[0]?.();
+  watching[0]?.value?.();
+  watching[0]?.value?.();
+  await clock.advance(10);
+  assert.deepEqual(service.flow.heardOf('presence.unwatch'), []);
+  service.flow.say({ type: 'presence', channel: 'r/team', present: [], gone: [] });
+  service.deliver('u/ann', 'one');
+  await clock.advance(10);
+  assert.deepEqual(seen.slice(2), ['r/team', 'u/ann']);
+});

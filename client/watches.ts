@@ -62,7 +62,9 @@ export function createWatches(
   }
 
   return {
-    async watch(channel, handler, { signal } = {}) {
+    async watch(channel, given, { signal } = {}) {
+      // One of its own, as the app may give the same twice.
+      const handler: Handler = (change) => given(change);
       if (signal?.aborted) throw errorOf('ABORTED');
       const watch = watches.get(channel) ?? start(channel);
       watch.handlers.add(handler);
