@@ -202,6 +202,24 @@ test('[SDK-12] the token is renewed in band well before it expires', async (t) =
   assert.equal(service.flow.hello?.resume, 'renewed');
 });
 
+test('[SDK-64] a renewal that another flow overtook is no error: it is renewed again', async (t) => {
+  const { clock, service, client, errors } = setUp(t, {}, (service) => {
+    service.expiresInMs = 600_000;
+  });
+  await clock.advance(470_000);
+  service.answers = false;
+  await clock.advance(11_000);
+  assert.equal(service.flow.heardOf('refresh').length, 1);
+  const left = clock.nowMs() + 110_000;
+  service.spoil = { expiresAt: left };
+  client.networkChanged();
+  await clock.advance(1_000);
+  assert.equal(service.flows.length, 2);
+  assert.deepEqual(errors, []);
+  await clock.advance(100_000);
+  assert(service.flow.heardOf('refresh').length > 0);
+});
+
 test('[SDK-13] a clock that is wrong does not make it ask for tokens all the time', async (t) => {
   const { clock, service } = setUp(t, {}, (service) => {
     service.expiresInMs = -86_400_000;

@@ -333,7 +333,9 @@ export function createConnection(
     try {
       await events.refresh(token);
     } catch (error) {
-      if (live !== undefined && !closing.signal.aborted) events.trouble(error as SnowshedError);
+      const { fault } = error as SnowshedError;
+      // The flow was lost, or another took its place: its welcome has told when to renew again.
+      if (fault !== 'UNKNOWN' && live !== undefined) events.trouble(error as SnowshedError);
     }
   }
 
