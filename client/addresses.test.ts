@@ -45,6 +45,8 @@ test('[ADDRESS-3] the first attempt does not go to the gateway just lost, unless
   fc.assert(
     fc.property(draws, (draw) => {
       assert.equal(addressFor({ ...known, lost: 'https://b.test' }, 0, false, draw), 'https://a.test');
+      // Also where the flow was on its port for those in a call.
+      assert.equal(addressFor({ ...known, lost: 'https://a.test:7602' }, 0, true, draw), 'https://b.test');
       const alone = { ...known, gateways: [{ url: 'https://b.test', weight: 1 }], lost: 'https://b.test' };
       assert.equal(addressFor(alone, 0, false, draw), 'https://b.test');
     }),

@@ -23,7 +23,7 @@ export interface Addresses {
   readonly priorityUrl: string | undefined;
   /** Where this client was sent by the gateway at which it waited. */
   readonly sentTo: string | undefined;
-  /** The flow that was lost went here. */
+  /** The flow that was lost went here, to either port of its gateway. */
   readonly lost: string | undefined;
 }
 
@@ -37,7 +37,10 @@ export function addressFor(
 ): string {
   if (sentTo !== undefined) return bare(sentTo);
   if (attempts % OWN_ADDRESS_EVERY === OWN_ADDRESS_EVERY - 1) return service;
-  const others = attempts === 0 ? gateways.filter(({ url }) => bare(url) !== lost) : gateways;
+  const elsewhere = gateways.filter(
+    ({ url, priorityUrl = url }) => bare(url) !== lost && bare(priorityUrl) !== lost,
+  );
+  const others = attempts === 0 ? elsewhere : gateways;
   const gateway = chosen(others.length > 0 ? others : gateways, draw);
   if (gateway === undefined) return inCall && priorityUrl !== undefined ? bare(priorityUrl) : service;
   return bare(inCall ? (gateway.priorityUrl ?? gateway.url) : gateway.url);
