@@ -2,8 +2,8 @@
  * Addresses: where an attempt to come back goes.
  *
  *     sent on by a gateway                  there, once
- *     in a call                             the address for those in a call, where the service has told one
- *     gateways told with their weights      one of them by weight, not the one just lost
+ *     gateways told with their weights      one of them by weight, not the one just lost; in a call, by its port for calls
+ *     in a call, and none told              the address for those in a call, where the service has told one
  *     now and then, and else                the address that the app gave
  *
  * Every third attempt goes to the address that the app gave: what was told may be out of date, and behind that address
