@@ -2,7 +2,7 @@
  * Addresses: where an attempt to come back goes.
  *
  *     sent on by a gateway                  there, once
- *     gateways told with their weights      one of them by weight, not the one just lost; in a call, by its port for calls
+ *     gateways told with their weights      one of them by weight, not the one just lost; in a call, its port for that
  *     in a call, and none told              the address for those in a call, where the service has told one
  *     now and then, and else                the address that the app gave
  *
