@@ -38,6 +38,15 @@ describe('the life of a frame, read without the rest of its header', () => {
     );
   });
 
+  test('is that of no other channel, whose characters are the bytes of this one', () => {
+    const from = { user: 'ann', device: 'd', session: 's' };
+    const rest = { ttlMs: 30_000, id: '1', from, kind: 'offer', format: 'json', at: 1 };
+    const bytes = encodeEnvelope({ v: 1, channel: 'r/\u00e9', ...rest }, '');
+    assert.equal(plainLife(bytes, 'r/\u00c3\u00a9'), undefined);
+    for (const kind of [Uint8Array.from(bytes), Buffer.from(bytes)])
+      assert.equal(plainLife(kind, 'r/\u00c3\u00a9'), undefined);
+  });
+
   test('is found in what gateways write, and in no other order', () => {
     const from = { user: 'ann', device: 'd', session: 's' };
     const first = { v: 1, channel: 'u/bob', ttlMs: 30_000, notAfter: 5 };

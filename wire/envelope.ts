@@ -13,7 +13,7 @@
 
 import { type Channel, channelParts } from './channels.ts';
 import { NODE_VERSION } from './limits.ts';
-import { asciiOf, textOf } from './utf8.ts';
+import { textOf } from './utf8.ts';
 
 /** Who sent a frame, stamped by the gateway out of the verified token. */
 export interface Sender {
@@ -72,16 +72,20 @@ export function encodeEnvelope(header: EnvelopeHeader, body: string | Uint8Array
 /** The header alone, for those who do not look at the body. */
 export function decodeHeader(bytes: Uint8Array): EnvelopeHeader | EnvelopeError {
   const end = bytes.indexOf(LINE_FEED);
-  return end < 0 ? 'ENVELOPE_MALFORMED' : parsedHeader(bytes, end);
+  return end < 0 ? 'ENVELOPE_MALFORMED' : parsedHeader(bytes, 0, end);
 }
 
-/** The envelope in these bytes; its body is a view of them, not a copy. */
-export function decodeEnvelope(bytes: Uint8Array): Envelope | EnvelopeError {
-  const end = bytes.indexOf(LINE_FEED);
-  if (end < 0) return 'ENVELOPE_MALFORMED';
-  const header = parsedHeader(bytes, end);
+/** The envelope in these bytes, or in those from `start` to `stop`; its body is a view of them, not a copy. */
+export function decodeEnvelope(
+  bytes: Uint8Array,
+  start = 0,
+  stop: number = bytes.length,
+): Envelope | EnvelopeError {
+  const end = bytes.indexOf(LINE_FEED, start);
+  if (end < 0 || end >= stop) return 'ENVELOPE_MALFORMED';
+  const header = parsedHeader(bytes, start, end);
   if (typeof header === 'string') return header;
-  return { header, body: bytes.subarray(end + 1) };
+  return { header, body: bytes.subarray(end + 1, stop) };
 }
 
 /** How long a frame lives; see `EnvelopeHeader`. */
@@ -91,41 +95,61 @@ const BEFORE_CHANNEL = `{"v":${NODE_VERSION},"channel":"`;
 const BEFORE_TTL = '","ttlMs":';
 const BEFORE_NOT_AFTER = ',"notAfter":';
 const BEFORE_ID = ',"id":';
-/** Both numbers with what stands around them. */
-const LIFE_CHARS_MAX = 80;
+/** So many make a number that is exact. */
+const DIGITS_MAX = 15;
 
 /**
  * The life of a frame to this channel that asks for nothing else, or `undefined` where only {@link decodeHeader} can
  * tell: another version, order or channel, a name that JSON writes otherwise, or a sender to be told of.
+ *
+ * Byte by byte, since to make a text of them first takes longer than all the rest.
  */
 export function plainLife(bytes: Uint8Array, channel: Channel): Life | undefined {
   const channelAt = BEFORE_CHANNEL.length;
   const ttlAt = channelAt + channel.length + BEFORE_TTL.length;
-  const text = asciiOf(bytes, ttlAt + LIFE_CHARS_MAX);
-  if (!text.startsWith(BEFORE_CHANNEL) || !text.startsWith(channel, channelAt)) return undefined;
-  if (!text.startsWith(BEFORE_TTL, ttlAt - BEFORE_TTL.length)) return undefined;
-  const ttlEnd = digitsEnd(text, ttlAt);
-  if (ttlEnd === ttlAt) return undefined;
-  const ttlMs = Number(text.slice(ttlAt, ttlEnd));
-  if (text.startsWith(BEFORE_ID, ttlEnd)) return { ttlMs };
-  if (!text.startsWith(BEFORE_NOT_AFTER, ttlEnd)) return undefined;
+  if (!standsAt(bytes, 0, BEFORE_CHANNEL) || !standsAt(bytes, channelAt, channel)) return undefined;
+  if (!standsAt(bytes, ttlAt - BEFORE_TTL.length, BEFORE_TTL)) return undefined;
+  const ttlEnd = digitsEnd(bytes, ttlAt);
+  const ttlMs = wholeOf(bytes, ttlAt, ttlEnd);
+  if (ttlMs === undefined) return undefined;
+  if (standsAt(bytes, ttlEnd, BEFORE_ID)) return { ttlMs };
+  if (!standsAt(bytes, ttlEnd, BEFORE_NOT_AFTER)) return undefined;
   const notAfterAt = ttlEnd + BEFORE_NOT_AFTER.length;
-  const notAfterEnd = digitsEnd(text, notAfterAt);
-  if (notAfterEnd === notAfterAt || !text.startsWith(BEFORE_ID, notAfterEnd)) return undefined;
-  return { ttlMs, notAfter: Number(text.slice(notAfterAt, notAfterEnd)) };
+  const notAfterEnd = digitsEnd(bytes, notAfterAt);
+  const notAfter = wholeOf(bytes, notAfterAt, notAfterEnd);
+  if (notAfter === undefined || !standsAt(bytes, notAfterEnd, BEFORE_ID)) return undefined;
+  return { ttlMs, notAfter };
+}
+
+/** Whether these bytes are the text; one that is not ASCII stands nowhere. */
+function standsAt(bytes: Uint8Array, at: number, text: string): boolean {
+  if (at + text.length > bytes.length) return false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 127 || bytes[at + i] !== code) return false;
+  }
+  return true;
 }
 
 /** Where the digits end that begin at `from`. */
-function digitsEnd(text: string, from: number): number {
+function digitsEnd(bytes: Uint8Array, from: number): number {
   let end = from;
-  while (text.charCodeAt(end) >= 48 && text.charCodeAt(end) <= 57) end++;
+  while (end < bytes.length && bytes[end]! >= 48 && bytes[end]! <= 57) end++;
   return end;
 }
 
-function parsedHeader(bytes: Uint8Array, end: number): EnvelopeHeader | EnvelopeError {
+/** The number that these digits are. */
+function wholeOf(bytes: Uint8Array, from: number, end: number): number | undefined {
+  if (end === from || end - from > DIGITS_MAX) return undefined;
+  let whole = 0;
+  for (let at = from; at < end; at++) whole = whole * 10 + bytes[at]! - 48;
+  return whole;
+}
+
+function parsedHeader(bytes: Uint8Array, start: number, end: number): EnvelopeHeader | EnvelopeError {
   let value: unknown;
   try {
-    value = JSON.parse(textOf(bytes, 0, end));
+    value = JSON.parse(textOf(bytes, start, end));
   } catch {
     return 'ENVELOPE_MALFORMED';
   }

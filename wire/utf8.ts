@@ -5,10 +5,3 @@ export function textOf(bytes: Uint8Array, start = 0, end: number = bytes.length)
   if (Buffer.isBuffer(bytes)) return bytes.toString('utf8', start, end);
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
 }
-
-/** Of the first bytes, at most so many, a character each. */
-export function asciiOf(bytes: Uint8Array, bytesMax: number): string {
-  const end = Math.min(bytes.length, bytesMax);
-  if (Buffer.isBuffer(bytes)) return bytes.toString('latin1', 0, end);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, end).toString('latin1');
-}

@@ -198,7 +198,8 @@ export function createDelivery({ log, events, metrics, readsMax, clock }: Delive
 
   function handEntry(sub: Subscription, entry: LogEntry): void {
     if (entry.position <= sub.cursor) return;
-    const frame = decoded(entry.channel, sub.epoch, entry.position, entry.storedAtMs, entry.data);
+    const { channel, position, storedAtMs, data } = entry;
+    const frame = decoded(channel, sub.epoch, position, storedAtMs, data, 0, data.length);
     const from = sub.cursor;
     sub.cursor = entry.position;
     if (frame === undefined || !isFor(sub, frame)) return;
@@ -218,8 +219,10 @@ export function createDelivery({ log, events, metrics, readsMax, clock }: Delive
     position: number,
     storedAtMs: number,
     data: Uint8Array,
+    start: number,
+    stop: number,
   ): DeliveredFrame | undefined {
-    const envelope = decodeEnvelope(data);
+    const envelope = decodeEnvelope(data, start, stop);
     if (typeof envelope === 'string') {
       metrics.envelopeFaults.inc({ error: envelope });
       return undefined;
@@ -267,11 +270,11 @@ export function createDelivery({ log, events, metrics, readsMax, clock }: Delive
   function deliver(section: DeliverySection, epoch: string, envelopes: Uint8Array, offset: number): number {
     let at = offset;
     for (const [channel, position, storedAtMs, bytes] of section.entries) {
-      const data = envelopes.subarray(at, at + bytes);
+      const start = at;
       at += bytes;
       const subs = partitions[section.partition]?.get(channel);
       if (subs === undefined) continue;
-      const frame = decoded(channel, epoch, position, storedAtMs, data);
+      const frame = decoded(channel, epoch, position, storedAtMs, envelopes, start, at);
       if (frame === undefined) continue;
       const diesAtMs = storedAtMs + frame.header.ttlMs;
       const alive = log.nowMs() < diesAtMs;

@@ -267,22 +267,27 @@ export function createRouterClient({
     for (const section of delivery.sections) {
       const partition = table[section.partition];
       if (partition === undefined) return metrics.faults.inc({ cause: 'malformed' });
-      const bytes = sectionBytes(section);
-      sectionArrived(partition, section, envelopes.subarray(offset, offset + bytes));
-      offset += bytes;
+      sectionArrived(partition, section, envelopes, offset);
+      offset += sectionBytes(section);
     }
   }
 
-  function sectionArrived(partition: Partition, section: DeliverySection, data: Uint8Array): void {
+  /** @param offset where in `envelopes` those of the section begin. */
+  function sectionArrived(
+    partition: Partition,
+    section: DeliverySection,
+    envelopes: Uint8Array,
+    offset: number,
+  ): void {
     switch (sectionVerdict(partition.state, section)) {
       case 'next':
         partition.state = taken(partition.state);
-        events.section(section, partition.state.epoch, data, 0);
+        events.section(section, partition.state.epoch, envelopes, offset);
         return;
       case 'hole':
         return announceAnew(partition, 'hole');
       case 'early':
-        return keepEarly(partition, section, data);
+        return keepEarly(partition, section, envelopes.subarray(offset, offset + sectionBytes(section)));
       case 'stale':
         return;
     }
@@ -298,7 +303,7 @@ export function createRouterClient({
     const { early } = partition;
     partition.early = [];
     partition.earlyBytes = 0;
-    for (const { section, data } of early) sectionArrived(partition, section, data);
+    for (const { section, data } of early) sectionArrived(partition, section, data, 0);
   }
 
   // Beats.

@@ -5,6 +5,6 @@ import { replaceText } from './replaced-text.ts';
 replaceText('gateway/router-client/router-client.ts', [
   [
     "case 'stale':\n        return;",
-    "case 'stale':\n        events.section(section, partition.state.epoch, data, 0);\n        return;",
+    "case 'stale':\n        events.section(section, partition.state.epoch, envelopes, offset);\n        return;",
   ],
 ]);
