@@ -150,6 +150,9 @@ const badAnswers: Readonly<Record<string, (response: ServerResponse) => void>> =
   'an error': (response) => response.writeHead(500).end(jwks()),
   'a page': (response) => response.end('<html>'),
   'no key set': (response) => response.end('{"keys": 7}'),
+  'an empty key set': (response) => response.end('{"keys": []}'),
+  'a key set of which nothing can be used': (response) => response.end('{"keys": [{"kty": "oct"}]}'),
+  'an error that is JSON': (response) => response.end('{"error": "try again later"}'),
   'more bytes than any key set has': (response) =>
     response.end(`{"keys": [], "x": "${'x'.repeat(600_000)}"}`),
   'a redirect': (response) => response.writeHead(302, { location: '/elsewhere' }).end(),
@@ -170,6 +173,19 @@ for (const [what, answer] of Object.entries(badAnswers)) {
     assert.equal(await authenticator.outcome(await known.token(clock)), 'ann');
   });
 }
+
+test('a JWKS server whose set is suddenly empty withdraws no key already known', async () => {
+  const clock = createVirtualClock();
+  const [known, other] = [signer('known'), signer('other')];
+  let body = jwks(known);
+  await using server = await jwksServer((response) => response.end(body));
+  const authenticator = authenticatorWith(server.env, clock);
+  assert.equal(await authenticator.outcome(await known.token(clock)), 'ann');
+  body = jwks();
+  await clock.advance(COOLDOWN_MS);
+  assert.equal(await authenticator.outcome(await other.token(clock)), 'AUTH_UNAVAILABLE');
+  assert.equal(await authenticator.outcome(await known.token(clock)), 'ann');
+});
 
 test('keys come from a file, and from its next version after a while', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'snowshed-keys-'));

@@ -14,7 +14,7 @@ export interface JwksServer {
   readonly bytesMax: number;
 }
 
-/** @throws Error where the server does not answer in time with a JWK set of at most `bytesMax` bytes. */
+/** @throws Error where the server does not answer in time with a JWK set of at most `bytesMax` bytes and a usable key. */
 export async function fetchedKeys(server: JwksServer): Promise<readonly VerificationKey[]> {
   const abort = new AbortController();
   const cancel = server.clock.after(server.fetchMsMax, () => {
@@ -30,7 +30,10 @@ export async function fetchedKeys(server: JwksServer): Promise<readonly Verifica
       await response.body?.cancel();
       throw new Error(`the JWKS server answered with status ${response.status}`);
     }
-    return keysOfJwks(JSON.parse(await boundedText(response, server.bytesMax)));
+    const keys = keysOfJwks(JSON.parse(await boundedText(response, server.bytesMax)));
+    // An error in JSON looks like a JWK of no use. A set without any key would refuse everybody.
+    if (keys.length === 0) throw new Error('the JWK set holds no key for ES256, EdDSA or RS256');
+    return keys;
   } finally {
     cancel();
   }
