@@ -74,4 +74,22 @@ describe('call standing', () => {
     assert.equal(inCallUntilMs(standing, LEASE_MS), 80_000);
     assert.equal(callSeen(standing, { ...frame, kind: 'hangup', direction: 'heard' }, 'ann', 1), undefined);
   });
+
+  test('a call that follows one that was never hung up counts once it was answered, and not before', () => {
+    const next = { call: 'c2', peer: 'eve', atMs: 31_000 };
+    const talk = [offer, answered, { atMs: 20_000 }, { atMs: 20_000, direction: 'heard' } as const];
+    const invited = { ...offer, ...next, direction: 'heard' } as const;
+    assert.equal(inCallUntilMs(after([...talk, invited]), LEASE_MS), 80_000, 'nobody ends it by ringing');
+    const taken = [...talk, invited, { ...next, kind: 'answer' }];
+    assert.equal(inCallUntilMs(after(taken), LEASE_MS), 91_000);
+    assert.equal(
+      inCallUntilMs(after([...talk, { ...offer, ...next }, { ...answered, ...next }]), LEASE_MS),
+      91_000,
+    );
+    assert.equal(inCallUntilMs(after([...talk, invited, { ...next, kind: 'reject' }]), LEASE_MS), 80_000);
+    const hungUp = [...talk, invited, { kind: 'hangup' }];
+    assert.equal(inCallUntilMs(after(hungUp), LEASE_MS), 0);
+    assert.equal(inCallUntilMs(after([...hungUp, { ...next, kind: 'answer' }]), LEASE_MS), 91_000);
+    assert.equal(after([...taken, { ...next, kind: 'hangup' }]), undefined);
+  });
 });

@@ -21,6 +21,8 @@ export interface CallStanding {
   /** When a frame of the call was last sent, and last came. */
   sentAtMs: number;
   heardAtMs: number;
+  /** A call that was offered meanwhile: it takes the place of this one once it is answered, never in a call itself. */
+  next: CallStanding | undefined;
 }
 
 /** A frame of a call that passed. */
@@ -48,8 +50,8 @@ export function callSeen(
   }
   standing.call ??= call;
   standing.peer ??= peer;
-  if (standing.call !== call || standing.peer !== peer) return standing;
-  if (ends.has(kind)) return undefined;
+  if (standing.call !== call || standing.peer !== peer) return otherSeen(standing, frame, self, nowMs);
+  if (ends.has(kind)) return standing.next;
   if (direction === 'sent') standing.sentAtMs = nowMs;
   else standing.heardAtMs = nowMs;
   const answersIt = direction === 'sent' ? standing.phase === 'invited' : standing.phase === 'offered';
@@ -57,15 +59,22 @@ export function callSeen(
   return standing;
 }
 
+/** Another call beside this one, whose end nobody may have said. Ringing alone ends no call. */
+function otherSeen(standing: CallStanding, frame: CallFrame, self: string, nowMs: number): CallStanding {
+  if (standing.phase !== 'in') return standing;
+  standing.next = callSeen(standing.next, frame, self, nowMs);
+  return standing.next?.phase === 'in' ? standing.next : standing;
+}
+
 function offered(call: string, peer: string, direction: CallFrame['direction'], nowMs: number): CallStanding {
   const phase = direction === 'sent' ? 'offered' : 'invited';
-  return { phase, call, peer, sentAtMs: nowMs, heardAtMs: nowMs };
+  return { phase, call, peer, sentAtMs: nowMs, heardAtMs: nowMs, next: undefined };
 }
 
 /** What a resume token says: in a call until this time. */
 export function callResumed(untilMs: number, leaseMs: number): CallStanding {
   const atMs = untilMs - leaseMs;
-  return { phase: 'in', call: undefined, peer: undefined, sentAtMs: atMs, heardAtMs: atMs };
+  return { phase: 'in', call: undefined, peer: undefined, sentAtMs: atMs, heardAtMs: atMs, next: undefined };
 }
 
 /** Until when it counts as it stands; 0: the session is in no call. */
