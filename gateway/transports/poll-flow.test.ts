@@ -153,6 +153,13 @@ test('what comes before welcome waits for it, in order and within a bound', asyn
   assert.deepEqual(heard(hub), ['hello', '1', '2', '3', '4']);
 });
 
+test('however short they are, no more messages wait for welcome than one poll may bring', () => {
+  const { flow } = flowUnderTest();
+  const short = (count: number) => Array.from({ length: count }, () => Buffer.alloc(0));
+  assert(flow.receiveWhenOpen(short(1_000)));
+  assert(!flow.receiveWhenOpen(short(1)));
+});
+
 test('a flow that goes on for another answers when there is more than welcome, and all that was asked', async () => {
   const ack = '{"type":"ack","id":"1"}';
   const { clock, flow, poll } = flowUnderTest();

@@ -44,6 +44,8 @@ const welcomeBegins = '{"type":"welcome"';
 const answerBegins = ['{"type":"ack"', '{"type":"nack"', '{"type":"pong"'];
 /** How long the first answer of a flow that goes on for another waits for what its poll asked. */
 const GATHER_MS = 1_000;
+/** So many messages wait for `welcome` at most, as many as one poll may bring: of short ones the bytes are the least. */
+const KEPT_MAX = 1_000;
 
 export class PollFlow implements Flow {
   readonly number: number;
@@ -155,7 +157,7 @@ export class PollFlow implements Flow {
       return true;
     }
     const bytes = messages.reduce((sum, message) => sum + message.byteLength, this.keptBytes);
-    if (bytes > this.options.pollBytesMax) return false;
+    if (bytes > this.options.pollBytesMax || this.kept.length + messages.length > KEPT_MAX) return false;
     this.kept.push(...messages);
     this.keptBytes = bytes;
     return true;
