@@ -8,7 +8,7 @@
 
 import type { Clock } from '#runtime/clock.ts';
 import type { FlowRecord } from './flow-record.ts';
-import { type CallFrame, callResumed, callSeen, inCallUntilMs } from './identity/call-standing.ts';
+import { type CallFrame, callLeft, callResumed, callSeen, inCallUntilMs } from './identity/call-standing.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Authenticator, DeliveredFrame, DialectEvent, OutboundFrame } from './seams.ts';
 
@@ -99,7 +99,7 @@ export function createCalls(deps: CallsDeps) {
     /** Whether its call fell silent. What its client holds runs out by itself. */
     look(record: FlowRecord, nowMs: number): void {
       if (record.call === undefined || inCallUntilMs(record.call, leaseMs) > nowMs) return;
-      if (record.call.phase === 'in' || nowMs - record.call.sentAtMs > leaseMs) record.call = undefined;
+      record.call = callLeft(record.call, leaseMs, nowMs);
       if (record.callSealedUntilMs <= nowMs) this.ended(record);
     },
     /** How many sessions have a token that says so. */

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type CallFrame, type CallStanding, callResumed, callSeen, inCallUntilMs } from './call-standing.ts';
+import {
+  type CallFrame,
+  type CallStanding,
+  callLeft,
+  callResumed,
+  callSeen,
+  inCallUntilMs,
+} from './call-standing.ts';
 
 const LEASE_MS = 60_000;
 
@@ -91,5 +98,16 @@ describe('call standing', () => {
     assert.equal(inCallUntilMs(after(hungUp), LEASE_MS), 0);
     assert.equal(inCallUntilMs(after([...hungUp, { ...next, kind: 'answer' }]), LEASE_MS), 91_000);
     assert.equal(after([...taken, { ...next, kind: 'hangup' }]), undefined);
+  });
+
+  test('a call that is offered before the one before it has run out outlives it', () => {
+    const next = { call: 'c2', peer: 'eve', atMs: 50_000 };
+    const both = after([offer, answered, { ...offer, ...next, direction: 'heard' }])!;
+    assert.equal(callLeft(both, LEASE_MS, 20_000), both);
+    const left = callLeft(both, LEASE_MS, 80_000);
+    assert.equal(inCallUntilMs(left, LEASE_MS), 0);
+    const taken = { call: 'c2', kind: 'answer', direction: 'sent', peer: 'eve' } as const;
+    assert.equal(inCallUntilMs(callSeen(left, taken, 'ann', 85_000), LEASE_MS), 110_000);
+    assert.equal(callLeft(left!, LEASE_MS, 200_000), undefined);
   });
 });

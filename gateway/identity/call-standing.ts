@@ -82,3 +82,9 @@ export function inCallUntilMs(standing: CallStanding | undefined, leaseMs: numbe
   if (standing?.phase !== 'in') return 0;
   return Math.min(standing.sentAtMs, standing.heardAtMs) + leaseMs;
 }
+
+/** What is left of it once nothing was said in it for a lease; a call that is offered meanwhile goes on. */
+export function callLeft(standing: CallStanding, leaseMs: number, nowMs: number): CallStanding | undefined {
+  if (standing.phase === 'in') return inCallUntilMs(standing, leaseMs) > nowMs ? standing : standing.next;
+  return nowMs - standing.sentAtMs > leaseMs ? undefined : standing;
+}
