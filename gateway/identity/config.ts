@@ -13,7 +13,7 @@ export const identityProperties = {
       pattern: '^https?://[^\\s]+$',
       title: 'an http or https URL',
       description:
-        'Where the issuer publishes its public keys (JWKS, RFC 7517). One of the three sources of keys.',
+        'Where the issuer publishes its public keys (JWKS, RFC 7517). One of the three sources of keys. A set without a usable key counts as not read: those known before stay.',
     }),
   ),
   AUTH_PUBLIC_KEY_FILE: Type.Optional(
