@@ -65,7 +65,12 @@ describe('alerts', () => {
         assert(sources.includes(`event: '${event}'`), `${alert.name}: event ${event}`);
       }
       for (const [, page = ''] of text.matchAll(/\]\(([^)]+)\)/g)) {
-        assert(existsSync(join(root, 'docs', 'runbooks', page)), `${alert.name}: ${page}`);
+        const [file = '', anchor = ''] = page.split('#');
+        assert(existsSync(join(root, 'docs', 'runbooks', file)), `${alert.name}: ${page}`);
+        const headings = read(join('docs', 'runbooks', file))
+          .toLowerCase()
+          .replaceAll(' ', '-');
+        assert(anchor === '' || headings.includes(`#-${anchor}\n`), `${alert.name}: ${page}`);
       }
     }
   });
