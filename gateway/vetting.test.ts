@@ -152,3 +152,13 @@ test('[DOOR-76] from where the listener for calls is used by clients in none, th
   for (let i = 0; i < 2; i++) its.judgeCaller(open(), 'call');
   assert(!isBehind(its, asCaller), 'some of that address are in a call');
 });
+
+test('[DOOR-77] the listener for calls is trusted again a minute after the last who used it without being in one', () => {
+  const { its, door, open } = vetting();
+  for (let i = 0; i < 10_000; i++) its.judgeCaller(open(), 'pretender');
+  for (let seconds = 0; seconds < 59; seconds++) its.second([]);
+  assert.equal(door.callersTrusted, false);
+  its.second([]);
+  its.second([]);
+  assert.equal(door.callersTrusted, true);
+});

@@ -26,6 +26,8 @@ const PATIENT_MS = 2_000;
 const SILENT_MS = 2_000;
 /** How much one hello by the listener for calls says of all of them. */
 const INCREMENT = 0.02;
+/** What they said is forgotten by half in a minute: a crowd of then takes nothing from those in a call now. */
+const FORGOTTEN_PER_SECOND = 1 - 0.5 ** (1 / 60);
 /** Longer than a client has patience. */
 const PUT_OFF_MS = 12_000;
 /** Of the places that are left, for those that are put off. */
@@ -45,6 +47,11 @@ export function createVetting(door: Door, clock: Clock, metrics: Pick<GatewayMet
 
   function led(record: FlowRecord, toSession: boolean): void {
     handshakeLed(suspects.byNetwork, record.flow.opening.address, toSession, clock.monotonicMs());
+  }
+
+  function trusted(share: number): void {
+    inCallShare = share;
+    door.callersTrusted = share > 0.5;
   }
 
   return {
@@ -91,13 +98,13 @@ export function createVetting(door: Door, clock: Clock, metrics: Pick<GatewayMet
     judgeCaller({ flow }: FlowRecord, name: WaitingClass): void {
       const inCall = name === 'call';
       handshakeLed(suspects.callers, flow.opening.address, inCall, clock.monotonicMs());
-      inCallShare += INCREMENT * ((inCall ? 1 : 0) - inCallShare);
-      door.callersTrusted = inCallShare > 0.5;
+      trusted(inCallShare + INCREMENT * ((inCall ? 1 : 0) - inCallShare));
     },
     /** @param silent who is open and has said nothing, the oldest first. */
     second(silent: Iterable<FlowRecord>): void {
       const nowMs = clock.monotonicMs();
       forget(suspects, nowMs);
+      trusted(inCallShare + FORGOTTEN_PER_SECOND * (1 - inCallShare));
       putOff.endBefore(nowMs - PUT_OFF_MS);
       for (const record of silent) {
         if (nowMs - record.openedAtMs < SILENT_MS) return;
