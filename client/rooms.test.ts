@@ -123,3 +123,24 @@ test('[SDK-46] joining and leaving over and over leaves nothing behind', async (
   assert.equal(service.flow.hello?.cursors?.length, 1);
   assert.equal(service.flow.heard.length, 1, 'nothing is asked again');
 });
+
+test('[SDK-71] a room that is left while the client joins it again on a new flow is no error to the app', async (t) => {
+  const { clock, service, client, errors } = await up(t);
+  outcome(client.join('team'));
+  await clock.advance(10);
+  service.answers = false;
+  const { flow } = service;
+  flow.hello = { type: 'hello' };
+  service.welcome(flow);
+  await clock.advance(10);
+  const again = flow.heardOf('join')[1];
+  assert(again !== undefined);
+  const leave = outcome(client.leave('team'));
+  await clock.advance(10);
+  // A service that has not answered the join yet refuses it first.
+  flow.say({ type: 'nack', id: again.id, fault: 'NOT_JOINED' });
+  flow.say({ type: 'ack', id: flow.heardOf('leave')[0]!.id });
+  await clock.advance(10);
+  assert('value' in leave);
+  assert.deepEqual(errors, []);
+});

@@ -144,7 +144,9 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
     try {
       await requests.ask({ type: 'join', room: channel.slice(2), cursor }, { lane: channel, own: true });
     } catch (error) {
-      if (stays.get(channel) === stay) forget(channel);
+      // Left meanwhile: then it was refused for that.
+      if (stays.get(channel) !== stay || !cursors.has(channel)) return;
+      forget(channel);
       throw error;
     }
   }

@@ -90,3 +90,21 @@ test('[SDK-63] a handler given twice is told twice, and goes on once for the oth
   await clock.advance(10);
   assert.deepEqual(seen.slice(2), ['r/team', 'u/ann']);
 });
+
+test('[SDK-70] a watch that ends while the client renews it on a new flow is no error to the app', async (t) => {
+  const { clock, service, errors, watch, answer } = await up(t);
+  const watching = watch('one');
+  await clock.advance(10);
+  await answer();
+  service.answers = true;
+  service.flow.drop();
+  service.answers = false;
+  await clock.advance(5_000);
+  assert.equal(service.flow.heardOf('presence.watch').length, 1);
+  watching.value?.();
+  await clock.advance(10);
+  assert.equal(service.flow.heardOf('presence.unwatch').length, 1);
+  // A service that has not answered the watch yet refuses it first.
+  await answer('NOT_JOINED');
+  assert.deepEqual(errors, []);
+});

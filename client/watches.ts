@@ -46,7 +46,9 @@ export function createWatches(
     try {
       await requests.ask({ type: 'presence.watch', channel }, { lane: `watch ${channel}`, own });
     } catch (error) {
-      if (watches.get(channel) === watch) watches.delete(channel);
+      // Nobody hears of it any more: then it was refused for that.
+      if (watches.get(channel) !== watch) return;
+      watches.delete(channel);
       throw error;
     } finally {
       watch.asking = false;
