@@ -152,16 +152,15 @@ test('[POLL-1] two requests that took the place of one another: it begins again,
   );
 });
 
-test('[POLL-2] a flow replaced while one request waits for news was replaced by somebody else', async (t) => {
-  const { clock, service, client, errors } = setUp(t, { onlyLongPoll: true });
+test('[POLL-2] a flow replaced while one request waits for news was replaced by another one: it counts as lost', async (t) => {
+  const { clock, service, client, errors, statuses } = setUp(t, { onlyLongPoll: true });
   await clock.advance(20_000);
   service.flow.bye('REPLACED', 0);
+  await clock.advance(10);
+  assert.equal(client.status.state, 'away');
   await clock.advance(10_000);
-  assert.equal(client.status.state, 'closed');
-  assert.deepEqual(
-    errors.map(({ fault }) => fault),
-    ['REPLACED'],
-  );
+  assert.deepEqual(statuses.at(-1), { state: 'open', transport: 'poll', resumed: true });
+  assert.deepEqual(errors, []);
 });
 
 test('[POLL-8] a flow replaced when it has just opened was crossed by the last request of the one before', async (t) => {

@@ -30,7 +30,8 @@ const UNDER_WAY_MAX = 2;
 const CROSSED_MS = 5_000;
 /** For so long after a flow has moved, connections are taken to lead to different gateways. */
 const MOVES_MS = 30_000;
-const BEGINNINGS_MAX = 5;
+/** In the long run a flow begins again this often, and five times at once. */
+const BEGUN_MS = 1_000;
 const CLOSE_MS_MAX = 1_000;
 /** Browsers send no more than 64 KiB for a page that is gone, bearings included, and refuse what is longer. */
 const KEPT_CHARS_MAX = 16_384;
@@ -81,7 +82,6 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
   /** When two requests were last under way; a request of the flow before may still be when this one opens. */
   let crossedMs = platform.nowMs();
   let begunMs = -Infinity;
-  let beginnings = 0;
 
   function schedule(): void {
     if (scheduled || settling) return;
@@ -190,9 +190,8 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
 
   function beginAgain(): void {
     const nowMs = platform.nowMs();
-    beginnings = nowMs - begunMs < CROSSED_MS ? beginnings + 1 : 0;
-    begunMs = nowMs;
-    if (beginnings > BEGINNINGS_MAX) return end({});
+    begunMs = Math.max(begunMs, nowMs) + BEGUN_MS;
+    if (begunMs > nowMs + CROSSED_MS) return end({});
     forgetRequests();
     known = {};
     movedMs = nowMs;
@@ -268,7 +267,7 @@ function isAnswer(said: unknown): boolean {
 }
 
 function refusal(response: Response, { fault, retryAfterMs, etaMs, ahead }: Answered['body']): FlowEnd {
-  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
+  const seconds = Number(response.headers.get('retry-after') ?? NaN);
   const afterMs = timeOf(retryAfterMs) ?? timeOf(seconds * 1_000);
   const queue = typeof etaMs === 'number' && typeof ahead === 'number' ? { etaMs, ahead } : undefined;
   return { fault, afterMs, queue };
