@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { test } from 'node:test';
-import { Counter, Registry } from 'prom-client';
+import { Counter, type Gauge, Registry } from 'prom-client';
 import { type OperationsServer, serveOperations } from './health.ts';
 
 async function withServer(
@@ -50,6 +50,22 @@ test('the metrics are those of the register and of the process', async () => {
     assert.match(text, /^frames_total 3$/m);
     assert.match(text, /^process_cpu_seconds_total [\d.]+$/m);
     assert.match(text, /^nodejs_eventloop_lag_p99_seconds /m);
+  }, register);
+});
+
+test('the lag of the loop is what it is late by, without the time between two looks at it', async () => {
+  const register = new Registry();
+  await withServer(async () => {
+    const lag = register.getSingleMetric('nodejs_eventloop_lag_p99_seconds') as Gauge;
+    const shown = async (measured: number) => {
+      lag.set({}, measured);
+      return (await lag.get()).values[0]?.value ?? Number.NaN;
+    };
+    // Node's histogram holds the times from one look to the next, here of 50 ms where the loop is on time.
+    assert.equal(await shown(0.05), 0);
+    assert.equal(await shown(0.0499), 0);
+    assert.equal(await shown(0), 0);
+    assert.equal(await shown(0.3), 0.25);
   }, register);
 });
 
