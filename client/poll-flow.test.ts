@@ -323,6 +323,28 @@ test('[POLL-14] an answer that went to the gateway it came from is not waited fo
   assert.equal(service.flows.length, flows, 'nothing is asked any more');
 });
 
+test('[POLL-17] frames that come in one answer with the ack of a join again are taken', async (t) => {
+  const { clock, service, client, frames } = setUp(t, { onlyLongPoll: true });
+  await clock.advance(20_000);
+  outcome(client.join('team'));
+  await clock.advance(100);
+  service.answers = false;
+  const { flow } = service;
+  flow.hello = { type: 'hello' };
+  service.welcome(flow);
+  await clock.advance(100);
+  const again = flow.heardOf('join')[1];
+  assert(again !== undefined);
+  flow.say({ type: 'ack', id: again.id });
+  service.deliver('r/team', 'one');
+  service.deliver('r/team', 'two');
+  await clock.advance(100);
+  assert.deepEqual(
+    frames.map(({ kind }) => kind),
+    ['one', 'two'],
+  );
+});
+
 test('[POLL-15] whatever is answered, the flow goes on or ends, and what is no message is passed over', async () => {
   const odd = ['null', '"text"', '[]', '{"flow":"f","messages":null}', '{"flow":"f","messages":{"a":1}}'];
   for (const text of [...odd, '{"flow":"f","turn":1,"messages":[null,7,{"type":"pong"}]}']) {

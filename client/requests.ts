@@ -24,6 +24,8 @@ export interface AskOptions extends Pick<box.Asked, 'ttlMs' | 'once' | 'own'> {
   /** Default: a lane of its own. */
   readonly lane?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Told within the same breath, before whatever else came with the answer. */
+  readonly acked?: () => void;
 }
 
 export interface Requests {
@@ -89,31 +91,27 @@ export function createRequests(platform: Platform): Requests {
   return {
     ask(request, options = {}) {
       const { signal } = options;
+      let off = () => {};
       const promise = new Promise<Ack>((resolve, reject) => {
         if (ended !== undefined) return reject(ended);
         if (signal?.aborted) return reject(errorOf('ABORTED'));
-        const off = () => signal?.removeEventListener('abort', abort);
-        const asker: Asker = {
+        const id = enter(request, options, {
           resolve(ack) {
-            off();
+            options.acked?.();
             resolve(ack);
           },
-          reject(error) {
-            off();
-            reject(error);
-          },
-        };
-        const id = enter(request, options, asker);
-        function abort(): void {
-          if (id === undefined) return;
+          reject,
+        });
+        if (id === undefined) return;
+        const abort = () => {
           box.takeBack(outbox, id);
           settle(id)?.reject(errorOf('ABORTED'));
-        }
-        if (id !== undefined) signal?.addEventListener('abort', abort);
+        };
+        signal?.addEventListener('abort', abort);
+        off = () => signal?.removeEventListener('abort', abort);
         flush();
       });
-      // Who sends what is out of date in a moment does not wait to hear that it was lost.
-      if (options.once) promise.catch(() => {});
+      promise.then(off, off);
       return promise;
     },
     up(link, limits) {

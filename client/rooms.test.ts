@@ -144,3 +144,29 @@ test('[SDK-71] a room that is left while the client joins it again on a new flow
   assert('value' in leave);
   assert.deepEqual(errors, []);
 });
+
+test('[SDK-74] a flow that joined a room later than the client did brings nothing of it until it is joined from the cursor', async (t) => {
+  const { clock, service, client, frames } = await up(t);
+  outcome(client.join('team'));
+  await clock.advance(10);
+  service.answers = false;
+  const { flow } = service;
+  const from = { user: 'bob', device: 'phone', session: 's-bob' };
+  const frame = { type: 'frame', channel: 'r/team', epoch: 'epoch-1', from, kind: 'chat', body: null, at: 0 };
+  // Two polls that cross open a flow each, and both bring the join: the first answered it, the second begins at the end.
+  flow.hello = { type: 'hello' };
+  service.welcome(flow);
+  flow.say({ ...frame, id: 'b', position: 20 });
+  await clock.advance(10);
+  assert.deepEqual(frames, []);
+  const again = flow.heardOf('join')[1];
+  assert.deepEqual(again?.cursor, { epoch: 'epoch-1', position: 0 });
+  flow.say({ type: 'ack', id: again.id });
+  flow.say({ ...frame, id: 'a', position: 10 });
+  flow.say({ ...frame, id: 'b', position: 20 });
+  await clock.advance(10);
+  assert.deepEqual(
+    frames.map(({ id }) => id),
+    ['a', 'b'],
+  );
+});

@@ -233,6 +233,21 @@ test('[SDK-21] gaps and unreachable targets are told once', async (t) => {
   assert.deepEqual(told, [['u/ann', 'epoch-2'], 'm1']);
 });
 
+test('[SDK-75] who does not wait for a volatile send need not hear that it was lost', async (t) => {
+  const { clock, service, client } = setUp(t);
+  await clock.advance(20_000);
+  const unhandled: unknown[] = [];
+  const hear = (reason: unknown) => unhandled.push(reason);
+  process.on('unhandledRejection', hear);
+  t.after(() => process.off('unhandledRejection', hear));
+  service.listening = false;
+  service.flow.drop();
+  await clock.advance(10);
+  void client.send({ user: 'bob', kind: 'typing', body: true, volatile: true });
+  await new Promise(setImmediate);
+  assert.deepEqual(unhandled, []);
+});
+
 test('[SDK-22] volatile frames: taken from the newest flow alone; sent now or never', async (t) => {
   const { clock, service, client, frames } = setUp(t);
   const early = outcome(client.send({ user: 'bob', kind: 'typing', body: true, volatile: true }));

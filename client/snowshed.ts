@@ -142,7 +142,11 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
   async function joinFrom(channel: string, cursor: Omit<Cursor, 'channel'>): Promise<void> {
     const stay = stays.get(channel);
     try {
-      await requests.ask({ type: 'join', room: channel.slice(2), cursor }, { lane: channel, own: true });
+      const acked = () => mending.delete(channel);
+      await requests.ask(
+        { type: 'join', room: channel.slice(2), cursor },
+        { lane: channel, own: true, acked },
+      );
     } catch (error) {
       // Left meanwhile: then it was refused for that.
       if (stays.get(channel) !== stay || !cursors.has(channel)) return;
@@ -169,6 +173,8 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
   function received(link: number, message: ServerMessage, newest: boolean): void {
     switch (message.type) {
       case 'frame':
+        // This flow may have joined the room later than the client did: what lies before comes with the join again.
+        if (mending.has(message.channel)) return;
         // What is volatile has no position to know it by: it is taken from one flow alone.
         if ((!message.position && !newest) || !pass(cursors, message)) return;
         memory.changed();
@@ -214,10 +220,10 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
     setStatus(error === undefined ? { state: 'closed' } : { state: 'closed', error });
   }
 
-  async function send(options: SendOptions): Promise<Receipt> {
+  function send(options: SendOptions): Promise<Receipt> {
     const { user, room, device, session, kind, body, call, ttlMs, volatile, tellIfUnreachable, signal } =
       options;
-    const { id, position } = await requests.ask(
+    const asked = requests.ask(
       {
         type: 'send',
         to: { user, room, device, session },
@@ -235,7 +241,10 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
         signal,
       },
     );
-    return { id, position };
+    const sent = asked.then(({ id, position }) => ({ id, position }));
+    // Who sends what is out of date in a moment does not wait to hear that it was lost.
+    if (volatile) sent.catch(() => {});
+    return sent;
   }
 
   async function join(name: string, { signal }: Abortable = {}): Promise<Room> {

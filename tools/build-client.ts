@@ -41,10 +41,12 @@ export async function buildClient(folder: string): Promise<number> {
   return gzipSync(readFileSync(bundle), { level: 9 }).byteLength;
 }
 
-/** Of a fault the client asks what it says and whether to retry: its numbers stay out of the bundle. */
+/** Of a fault the client asks what it says and whether to retry: its numbers stay out of the bundle, and so does what no client hears of. */
 function withoutStatuses({ onLoad }: PluginBuild): void {
   onLoad({ filter: /[\\/]wire[\\/]faults\.ts$/ }, ({ path }) => ({
-    contents: readFileSync(path, 'utf8').replace(/\b(closeCode|httpStatus): \d+,/g, ''),
+    contents: readFileSync(path, 'utf8')
+      .replace(/\b[A-Z_]+: \{[^{}]*\btold: false,\s*\},/g, '')
+      .replace(/\b(closeCode|httpStatus): \d+,/g, ''),
     loader: 'ts',
   }));
 }

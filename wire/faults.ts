@@ -17,6 +17,8 @@ export interface FaultDefinition {
   readonly httpStatus: number;
   readonly retry: Retry;
   readonly text: string;
+  /** It is counted, and no client hears of it. */
+  readonly told?: false;
 }
 
 export const faults = {
@@ -234,11 +236,13 @@ export const faults = {
     httpStatus: 409,
     retry: 'now',
     text: 'A resume token that says its session is in a call was used before; its bearer waits with the rest.',
+    told: false,
   },
   NOT_IN_CALL: {
     httpStatus: 403,
     retry: 'now',
     text: 'The port for those in a call was used without being in one; such clients are served last.',
+    told: false,
   },
   SENT_ON: {
     closeCode: 4503,
