@@ -3,6 +3,12 @@
 import Type, { type Static } from 'typebox';
 import { PARTITIONS_DEFAULT, PARTITIONS_MAX } from '#wire/limits.ts';
 
+/**
+ * A client may repeat a frame until two seconds before the window closes (`gateway/policy.ts`): what is shorter leaves it
+ * no time to. No frame may be forgotten while its repeat is recognized, so it bounds the time to live as well.
+ */
+const DEDUP_WINDOW_MS_MIN = 5_000;
+
 /** Spread into the configuration of a process that uses the bus. */
 export const busProperties = {
   NATS_URL: Type.String({
@@ -64,13 +70,13 @@ export const busProperties = {
   }),
   LOG_TTL_MAX_MS: Type.Integer({
     default: 86_400_000,
-    minimum: 1_000,
+    minimum: DEDUP_WINDOW_MS_MIN,
     maximum: 2_592_000_000,
     description: 'The longest time to live a frame may ask for, in milliseconds.',
   }),
   LOG_DEDUP_WINDOW_MS: Type.Integer({
     default: 30_000,
-    minimum: 1_000,
+    minimum: DEDUP_WINDOW_MS_MIN,
     maximum: 600_000,
     description:
       'How long a frame sent again is recognized, in milliseconds. Costs the server some 210 bytes per frame.',

@@ -18,7 +18,7 @@ describe('routers as processes', () => {
 
   before(async () => {
     nats = await startNatsServer();
-    bus = await connectNode(natsConfig(nats.url, { partitions: PARTITIONS }));
+    bus = await connectNode(natsConfig(nats.url, { partitions: PARTITIONS, dedupWindowMs: 5_000 }));
     bus.leases.watch({
       entry({ key, value }) {
         if (key.startsWith('partition.') && value !== undefined)
@@ -41,7 +41,7 @@ describe('routers as processes', () => {
       LOG_PARTITIONS: `${PARTITIONS}`,
       LOG_BYTES_MAX: '16777216',
       LOG_CHANNEL_FRAMES_MAX: '1000',
-      LOG_DEDUP_WINDOW_MS: '2000',
+      LOG_DEDUP_WINDOW_MS: '5000',
     };
     const one = await startProcess(`router-${++started}`, 'router/main.ts', env);
     routers.push(one);

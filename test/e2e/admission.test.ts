@@ -81,7 +81,7 @@ describe('a ceiling that all gateways share', () => {
 
   before(async () => {
     nats = await startNatsServer();
-    bus = await connectNode(natsConfig(nats.url, { partitions: PARTITIONS }));
+    bus = await connectNode(natsConfig(nats.url, { partitions: PARTITIONS, dedupWindowMs: 5_000 }));
     await Promise.all([router(), router()]);
     for (const [i, waiting] of [10, 20, 300, 0].entries())
       gateways.push(greedyGateway(bus, `g${i}`, waiting));
@@ -96,7 +96,7 @@ describe('a ceiling that all gateways share', () => {
   async function router(): Promise<void> {
     const one = await startProcess(`router-${routers.length + 1}`, 'router/main.ts', {
       ...{ NATS_URL: nats.url, ROUTER_OPS_PORT: '0', LOG_STREAMS: '2', LOG_PARTITIONS: `${PARTITIONS}` },
-      ...{ LOG_BYTES_MAX: '16777216', LOG_CHANNEL_FRAMES_MAX: '1000', LOG_DEDUP_WINDOW_MS: '2000' },
+      ...{ LOG_BYTES_MAX: '16777216', LOG_CHANNEL_FRAMES_MAX: '1000', LOG_DEDUP_WINDOW_MS: '5000' },
       ADMISSION_TOKEN_SERVICE_PER_SECOND: `${CEILING}`,
     });
     routers.push(one);
