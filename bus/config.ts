@@ -16,7 +16,7 @@ export const busProperties = {
     minLength: 1,
     title: 'one or more NATS addresses, with commas between',
     description:
-      'Addresses of the NATS servers, with commas between. Others of their cluster are found by themselves.',
+      'Addresses of the NATS servers, with commas between; `tls://` before one asks for TLS. Others of their cluster are found by themselves.',
   }),
   NATS_CREDS_FILE: Type.Optional(
     Type.String({

@@ -133,11 +133,16 @@ function connectOptions(config: BusConfig, random: Random): NodeConnectionOption
     reconnectDelayHandler: () => RECONNECT_MS + Math.floor(random.draw() * RECONNECT_JITTER_MS),
     ignoreAuthErrorAbort: true,
     noAsyncTraces: true,
-    ...(caFile === undefined ? {} : { tls: { caFile } }),
+    ...(asksForTls(config) && { tls: caFile === undefined ? {} : { caFile } }),
     ...(credsFile === undefined
       ? {}
       : { authenticator: (nonce?: string) => credsAuthenticator(readFileSync(credsFile))(nonce) }),
   };
+}
+
+/** The library takes no notice of a scheme, and would talk in the clear to a server that offers no TLS. */
+function asksForTls(config: BusConfig): boolean {
+  return config.NATS_TLS_CA_FILE !== undefined || serversOf(config).some((server) => /^tls:/i.test(server));
 }
 
 /** The library would say of all servers that they cannot be connected. */

@@ -113,12 +113,27 @@ test('NATS_TLS_CA_FILE asks for TLS and trusts these authorities alone', async (
   }
   const certificate = ['--tlscert', join(folder, 'server.pem'), '--tlskey', join(folder, 'server.key')];
   await using server = await startNatsServer({ args: ['--tls', ...certificate] });
-  const trusted = natsConfig(server.url, {}, { NATS_TLS_CA_FILE: join(folder, 'server.pem') });
-  const bus = await connectNode(trusted);
-  assert(bus.post.connected);
-  await bus.close();
+  for (const url of [server.url, server.url.replace('nats://', 'tls://')]) {
+    const bus = await connectNode(natsConfig(url, {}, { NATS_TLS_CA_FILE: join(folder, 'server.pem') }));
+    assert(bus.post.connected);
+    await bus.close();
+  }
   for (const more of [{}, { NATS_TLS_CA_FILE: join(folder, 'stranger.pem') }]) {
     await assert.rejects(connectNode(natsConfig(server.url, {}, more)), BusUnavailable);
+  }
+});
+
+test('an address that begins with tls:// is never talked to in the clear', async () => {
+  await using open = await startNatsServer();
+  const inTheClear = await connectNode(natsConfig(open.url));
+  await inTheClear.close();
+  const url = open.url.replace('nats://', 'tls://');
+  for (const NATS_URL of [url, `${open.url}, ${url}`]) {
+    await assert.rejects(connectNode(natsConfig(NATS_URL)), (error) => {
+      assert(error instanceof BusUnavailable);
+      assert.match(error.message, /tls/);
+      return true;
+    });
   }
 });
 
