@@ -1,6 +1,8 @@
 /** Bus configuration: what gateways and routers are told about NATS and the log they keep there. */
 
+import { isIPv6 } from 'node:net';
 import Type, { type Static } from 'typebox';
+import { commaList } from '#runtime/config.ts';
 import { PARTITIONS_DEFAULT, PARTITIONS_MAX } from '#wire/limits.ts';
 
 /**
@@ -94,9 +96,23 @@ export type BusConfig = Static<typeof BusConfigSchema>;
 
 /** What is wrong between the variables of the bus, or `undefined`. */
 export function busConfigProblem(config: BusConfig): string | undefined {
+  if (config.NATS_URL !== '' && (natsServers(config).length === 0 || !natsServers(config).every(isServer))) {
+    return 'NATS_URL has to be one or more NATS addresses such as nats://nats.example.org:4222, with commas between';
+  }
   if (config.LOG_STREAMS > config.LOG_PARTITIONS) return 'LOG_STREAMS is larger than LOG_PARTITIONS';
   if (config.LOG_DEDUP_WINDOW_MS > config.LOG_TTL_MAX_MS) {
     return 'LOG_DEDUP_WINDOW_MS is larger than LOG_TTL_MAX_MS';
   }
   return undefined;
+}
+
+/** The addresses in `NATS_URL`. */
+export function natsServers({ NATS_URL }: BusConfig): readonly string[] {
+  return commaList(NATS_URL);
+}
+
+/** Read as the client library does; it speaks no WebSocket here. */
+function isServer(address: string): boolean {
+  const place = /^(?:(?:nats|tls):\/\/)?([^/].*)$/i.exec(address)?.[1];
+  return place !== undefined && (isIPv6(place) || URL.canParse(`http://${place}`)) && !place.includes('://');
 }

@@ -26,7 +26,7 @@ import type { Cancel, Clock } from '#runtime/clock.ts';
 import { ConfigError } from '#runtime/config.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Random } from '#runtime/random.ts';
-import type { BusConfig } from '../config.ts';
+import { type BusConfig, natsServers } from '../config.ts';
 import { BusUnavailable } from '../seams.ts';
 import { createIntake, type LeanMessage, type Parser } from './intake.ts';
 import { encodedOutgoing, Outgoing } from './outgoing.ts';
@@ -92,7 +92,7 @@ export async function connectToNats(
   const nats = await connect(connectOptions(config, random)).catch((cause: unknown) => {
     throw new BusUnavailable(unreached(cause, config), { cause });
   });
-  rememberServers(nats, serversOf(config));
+  rememberServers(nats, natsServers(config));
   const watchers = new Set<(connected: boolean) => void>();
   const state: State = {
     ...{ nats, clock, log, watchers, connected: true, closing: false },
@@ -123,7 +123,7 @@ export async function connectToNats(
 function connectOptions(config: BusConfig, random: Random): NodeConnectionOptions {
   const { NATS_CREDS_FILE: credsFile, NATS_TLS_CA_FILE: caFile } = config;
   return {
-    servers: serversOf(config),
+    servers: [...natsServers(config)],
     name: 'snowshed',
     pingInterval: PING_MS,
     maxPingOut: PINGS_UNANSWERED_MAX,
@@ -142,7 +142,7 @@ function connectOptions(config: BusConfig, random: Random): NodeConnectionOption
 
 /** The library takes no notice of a scheme, and would talk in the clear to a server that offers no TLS. */
 function asksForTls(config: BusConfig): boolean {
-  return config.NATS_TLS_CA_FILE !== undefined || serversOf(config).some((server) => /^tls:/i.test(server));
+  return config.NATS_TLS_CA_FILE !== undefined || natsServers(config).some((server) => /^tls:/i.test(server));
 }
 
 /** The library would say of all servers that they cannot be connected. */
@@ -162,10 +162,6 @@ function fileProblem(variable: string, use: () => unknown): string | undefined {
     const { code, message } = error as NodeJS.ErrnoException;
     return `${variable} cannot be used: ${code ?? message}`;
   }
-}
-
-function serversOf(config: BusConfig): string[] {
-  return config.NATS_URL.split(',').map((server) => server.trim());
 }
 
 /** The library forgets for ever a server that was down at the first connect. */

@@ -187,6 +187,11 @@ const wrong: readonly Bad[] = [
     says: [/\/nats\/url/],
   },
   {
+    what: 'an address that the processes do not speak to',
+    args: [...external, ...set('nats.url=wss://nats.bus.svc')],
+    says: [/\/nats\/url/],
+  },
+  {
     what: 'a word that is none of those known',
     args: [...trial, ...set('config.LOG_STORAGE=disk')],
     says: [/\/config\/LOG_STORAGE/],

@@ -138,7 +138,7 @@ const routerValues: Shape = {
 };
 
 const natsValues: Shape = {
-  url: { type: 'string', pattern: '^((nats|tls|wss?)://[^\\s,]+(,\\s*(nats|tls|wss?)://[^\\s,]+)*)?$' },
+  url: { type: 'string', pattern: '^((nats|tls)://[^\\s,]+(,\\s*(nats|tls)://[^\\s,]+)*)?$' },
   credentials: closed({ secret: text, key }),
   tls: closed({ ca: closed({ secret: text, configMap: text, key }) }),
   bundled: closed({
