@@ -10,7 +10,7 @@ import { busConfigProblem, busProperties } from '#bus/config.ts';
 import { BusMisconfigured, connectNatsBus } from '#bus/nats/bus.ts';
 import { type Bus, BusUnavailable } from '#bus/seams.ts';
 import { type Clock, createSystemClock } from '#runtime/clock.ts';
-import { configOrExit, EXIT_CONFIG } from '#runtime/config.ts';
+import { ConfigError, configOrExit, EXIT_CONFIG, exitMisconfigured } from '#runtime/config.ts';
 import { createLogger } from '#runtime/log.ts';
 import { createSystemRandom } from '#runtime/random.ts';
 
@@ -31,6 +31,8 @@ export async function onTheBus(
     await bus.close();
     return code;
   } catch (error) {
+    // A file that a variable names is read here and not before.
+    if (error instanceof ConfigError) exitMisconfigured(...error.problems);
     if (!(error instanceof BusUnavailable || error instanceof BusMisconfigured)) throw error;
     console.error(`${name}: ${error.message}`);
     return error instanceof BusUnavailable ? EXIT_UNAVAILABLE : EXIT_CONFIG;

@@ -87,4 +87,12 @@ test('a configuration that is wrong is said to be', async () => {
   const wrong = await run(['--user', 'alice'], { LOG_REPLICAS: 'three' });
   assert.equal(wrong.code, 78);
   assert.equal(wrong.err, 'configuration: LOG_REPLICAS has to be an integer from 1 to 5\n');
+
+  const files = { NATS_CREDS_FILE: 'nowhere/nats.creds', NATS_TLS_CA_FILE: 'nowhere/ca.crt' };
+  const unread = await run(['--user', 'alice'], files);
+  assert.equal(unread.code, 78);
+  assert.match(
+    unread.err,
+    /^configuration: NATS_CREDS_FILE cannot be used: \w+\nconfiguration: NATS_TLS_CA_FILE cannot be used: \w+\n$/,
+  );
 });

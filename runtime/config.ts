@@ -68,14 +68,13 @@ export function configOrExit<Schema extends TObject>(
     return readConfig(schema, environment(), checks);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    for (const problem of error.problems) console.error(`configuration: ${problem}`);
-    process.exit(EXIT_CONFIG);
+    exitMisconfigured(...error.problems);
   }
 }
 
 /** What turned out to be wrong only beside what stands there already: says how, and exits with 78. */
-export function exitMisconfigured(problem: string): never {
-  console.error(`configuration: ${problem}`);
+export function exitMisconfigured(...problems: readonly string[]): never {
+  for (const problem of problems) console.error(`configuration: ${problem}`);
   process.exit(EXIT_CONFIG);
 }
 
