@@ -48,6 +48,7 @@ test('the checks of gateway and bus hold here too', () => {
   assert.throws(() => read({ GATEWAY_TLS_CERT_FILE: 'cert.pem' }), ConfigError);
   assert.throws(() => read({ LOG_STREAMS: '8', LOG_PARTITIONS: '4' }), ConfigError);
   assert.throws(() => read({ TURN_URLS: 'turn:turn.example.org' }), ConfigError);
+  assert.throws(() => read({ AUTH_JWKS_URL: 'http://[' }), ConfigError);
   assert.throws(() => read({ DEMO_ORIGIN: 'https://demo.example.org/page' }), ConfigError);
 });
 

@@ -9,7 +9,12 @@ import { busConfigProblem, busProperties } from '#bus/config.ts';
 import { gatewayChecks } from '#gateway/build.ts';
 import { type GatewayConfig, gatewayProperties } from '#gateway/config.ts';
 import { doorProperties } from '#gateway/door/config.ts';
-import { identityProperties, keySources, turnContradiction } from '#gateway/identity/config.ts';
+import {
+  identityProperties,
+  jwksUrlProblem,
+  keySources,
+  turnContradiction,
+} from '#gateway/identity/config.ts';
 import { isLoopback, transportProperties } from '#gateway/transports/config.ts';
 import { routerProperties } from '#router/config.ts';
 import type { ConfigCheck } from '#runtime/config.ts';
@@ -47,7 +52,7 @@ export const AllInOneConfig = Type.Object({
 export type AllInOneConfig = Static<typeof AllInOneConfig>;
 
 export const allInOneChecks: readonly ConfigCheck<AllInOneConfig>[] = [
-  ...[busConfigProblem, turnContradiction, ...gatewayChecks].map(
+  ...[busConfigProblem, turnContradiction, jwksUrlProblem, ...gatewayChecks].map(
     (check) => (config: AllInOneConfig) => check(nodeConfig(config)),
   ),
   (config) =>

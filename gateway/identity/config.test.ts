@@ -28,6 +28,16 @@ test('a gateway needs one source of keys, and the secret of the resume tokens', 
   assert.equal(problems({ ...enough, AUTH_HMAC_SECRET: 'short' }).length, 1);
 });
 
+test('an address of keys that can never be asked is refused, and no password in it is repeated', () => {
+  const at = (AUTH_JWKS_URL: string) => problems({ SNOWSHED_SECRET: secret, AUTH_JWKS_URL });
+  for (const url of ['https://issuer/jwks', 'http://[::1]:8080', 'https://issuer?user=me@example.org'])
+    assert.deepEqual(at(url), [], url);
+  for (const url of ['https://me:hunter2@issuer/jwks', 'https://me@issuer', 'http://[', 'https://a:99999/']) {
+    assert.equal(at(url).length, 1, url);
+    assert.match(at(url)[0]!, /^AUTH_JWKS_URL has to be (?!.*hunter2)/, url);
+  }
+});
+
 test('TURN servers come with their secret', () => {
   assert.deepEqual(problems({ ...enough, TURN_URLS: 'turn:a', TURN_SECRET: 'x' }), []);
   for (const half of [{ TURN_URLS: 'turn:a' }, { TURN_SECRET: 'x' }]) {

@@ -6,12 +6,13 @@ import Type, { type Static } from 'typebox';
 import { SECRET_CHARS_MIN } from '#runtime/seal.ts';
 
 const DAY_MS = 86_400_000;
+const JWKS_URL_TITLE = 'an http or https URL, without a user and a password';
 
 export const identityProperties = {
   AUTH_JWKS_URL: Type.Optional(
     Type.String({
-      pattern: '^https?://[^\\s]+$',
-      title: 'an http or https URL',
+      pattern: '^https?://[^\\s/?#@]+([/?#][^\\s]*)?$',
+      title: JWKS_URL_TITLE,
       description:
         'Where the issuer publishes its public keys (JWKS, RFC 7517). One of the three sources of keys. A set without a usable key counts as not read: those known before stay.',
     }),
@@ -129,12 +130,18 @@ export const identityChecks: readonly ((config: IdentityConfig) => string | unde
       ? `SNOWSHED_SECRET is not set; it has to be a text of at least ${SECRET_CHARS_MIN} characters`
       : undefined,
   turnContradiction,
+  jwksUrlProblem,
 ];
 
 /** How many of the three sources of keys are given. */
 export function keySources(config: IdentityConfig): number {
   const sources = [config.AUTH_JWKS_URL, config.AUTH_PUBLIC_KEY_FILE, config.AUTH_HMAC_SECRET];
   return sources.filter((source) => source !== undefined).length;
+}
+
+/** What looks like a URL and is none: it would be asked for ever, in vain. */
+export function jwksUrlProblem({ AUTH_JWKS_URL: url }: IdentityConfig): string | undefined {
+  return url === undefined || URL.canParse(url) ? undefined : `AUTH_JWKS_URL has to be ${JWKS_URL_TITLE}`;
 }
 
 /** TURN servers without the secret, or the secret without servers. */

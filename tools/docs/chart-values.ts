@@ -173,7 +173,7 @@ const values: Shape = {
   serviceAccount: closed({ create: flag, name: text, annotations: texts }),
   secret: closed({ name: text, revision: text, check: flag }),
   auth: closed({
-    jwksUrl: { type: 'string', pattern: '^(https?://[^\\s]+)?$' },
+    jwksUrl: { type: 'string', pattern: '^(https?://[^\\s/?#@]+([/?#][^\\s]*)?)?$' },
     publicKey: closed({ secret: text, configMap: text, key }),
     ...{ hmac: flag, issuer: text, audience: text },
   }),
