@@ -49,6 +49,11 @@ test('the checks of gateway and bus hold here too', () => {
   assert.throws(() => read({ LOG_STREAMS: '8', LOG_PARTITIONS: '4' }), ConfigError);
   assert.throws(() => read({ TURN_URLS: 'turn:turn.example.org' }), ConfigError);
   assert.throws(() => read({ AUTH_JWKS_URL: 'http://[' }), ConfigError);
+  assert.throws(
+    () => read({ ADMISSION_SPREAD_MS_MIN: '5000', ADMISSION_SPREAD_MS_MAX: '4999' }),
+    ConfigError,
+  );
+  read({ ADMISSION_SPREAD_MS_MIN: '5000', ADMISSION_SPREAD_MS_MAX: '5000' });
   assert.throws(() => read({ DEMO_ORIGIN: 'https://demo.example.org/page' }), ConfigError);
 });
 

@@ -16,7 +16,7 @@ import {
   turnContradiction,
 } from '#gateway/identity/config.ts';
 import { isLoopback, transportProperties } from '#gateway/transports/config.ts';
-import { routerProperties } from '#router/config.ts';
+import { routerProperties, spreadContradiction } from '#router/config.ts';
 import type { ConfigCheck } from '#runtime/config.ts';
 import { logProperties } from '#runtime/log.ts';
 
@@ -55,6 +55,7 @@ export const allInOneChecks: readonly ConfigCheck<AllInOneConfig>[] = [
   ...[busConfigProblem, turnContradiction, jwksUrlProblem, ...gatewayChecks].map(
     (check) => (config: AllInOneConfig) => check(nodeConfig(config)),
   ),
+  spreadContradiction,
   (config) =>
     keySources(config) > 1
       ? 'give one of AUTH_JWKS_URL, AUTH_PUBLIC_KEY_FILE and AUTH_HMAC_SECRET, or none'

@@ -81,3 +81,9 @@ export type RouterOptions = Static<typeof RouterOptions>;
 
 export const RouterConfig = Type.Object({ ...routerProperties, ...busProperties, ...logProperties });
 export type RouterConfig = Static<typeof RouterConfig>;
+
+/** A spread cannot be no less than one and no more than the other. */
+export function spreadContradiction(config: RouterOptions): string | undefined {
+  if (config.ADMISSION_SPREAD_MS_MIN <= config.ADMISSION_SPREAD_MS_MAX) return undefined;
+  return 'ADMISSION_SPREAD_MS_MIN is larger than ADMISSION_SPREAD_MS_MAX';
+}

@@ -99,3 +99,15 @@ describe('routers as processes', () => {
     assert.equal(one.running, true);
   });
 });
+
+test('bounds of the spread that leave nothing between them end a router with 78', async () => {
+  const env = { ADMISSION_SPREAD_MS_MIN: '5000', ADMISSION_SPREAD_MS_MAX: '4999' };
+  await assert.rejects(
+    startProcess('router', 'router/main.ts', { ...env, ROUTER_OPS_PORT: '0' }),
+    (error: Error) => {
+      assert.match(error.message, /ended with 78/);
+      assert.match(error.message, /ADMISSION_SPREAD_MS_MIN is larger than ADMISSION_SPREAD_MS_MAX/);
+      return true;
+    },
+  );
+});

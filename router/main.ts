@@ -14,11 +14,11 @@ import { serveOperations } from '#runtime/health.ts';
 import { createLogger } from '#runtime/log.ts';
 import { createSystemRandom } from '#runtime/random.ts';
 import { createSupervisor } from '#runtime/shutdown.ts';
-import { RouterConfig } from './config.ts';
+import { RouterConfig, spreadContradiction } from './config.ts';
 import { createRouterMetrics } from './metrics.ts';
 import { createRouter } from './router.ts';
 
-const config = configOrExit(RouterConfig, [busConfigProblem]);
+const config = configOrExit(RouterConfig, [busConfigProblem, spreadContradiction]);
 const clock = createSystemClock();
 const random = createSystemRandom();
 const log = createLogger('router', config.LOG_LEVEL);

@@ -133,12 +133,14 @@ const contradictions: readonly Bad[] = [
       ...set('config.LOG_STREAMS=8', 'config.LOG_PARTITIONS=4', 'config.LOG_REPLICAS=5'),
       ...set('config.LOG_DEDUP_WINDOW_MS=60000', 'config.LOG_TTL_MAX_MS=30000'),
       ...set('gateway.config.AUTH_TOKEN_AGE_MS_MAX=2000000000', 'config.JOURNAL_TTL_MS=1000000'),
+      ...set('router.config.ADMISSION_SPREAD_MS_MIN=5000', 'router.config.ADMISSION_SPREAD_MS_MAX=4000'),
     ],
     says: [
       /config\.LOG_STREAMS \(8\) is larger than config\.LOG_PARTITIONS \(4\)/,
       /config\.LOG_REPLICAS \(5\) is more than the 3 nodes/,
       /config\.LOG_DEDUP_WINDOW_MS \(60000\) is larger/,
       /AUTH_TOKEN_AGE_MS_MAX \(2000000000\) is larger than config\.JOURNAL_TTL_MS \(1000000\)/,
+      /ADMISSION_SPREAD_MS_MIN \(5000\) is larger than router\.config\.ADMISSION_SPREAD_MS_MAX \(4000\)/,
     ],
   },
 ];
