@@ -91,6 +91,17 @@ const contradictions: readonly Bad[] = [
     ],
   },
   {
+    what: 'a budget that lets no pod go, said the other way round or as a share',
+    args: [
+      ...trial,
+      ...set('gateway.podDisruptionBudget.maxUnavailable=0', 'router.podDisruptionBudget.minAvailable=100%'),
+    ],
+    says: [
+      /gateway\.podDisruptionBudget\.maxUnavailable \(0\) leaves none of 3/,
+      /router\.\S+\.minAvailable \(100%\) leaves none of 2/,
+    ],
+  },
+  {
     what: 'a budget that says both',
     args: [
       ...trial,
