@@ -164,6 +164,17 @@ describe('the gateways', () => {
   });
 });
 
+test('without anybody who may read metrics, nobody comes to the operations ports', () => {
+  const policies = (args: readonly string[]) =>
+    rendered('helm/ci/bundled-nats-values.yaml', args).filter(({ kind }) => kind === 'NetworkPolicy');
+  const open = (args: readonly string[]) =>
+    policies(args).filter(({ spec }) => JSON.stringify(spec.ingress).includes('"operations"'));
+  assert.equal(open([]).length, 2);
+  const none = ['--set-json', 'networkPolicy.scrapers=[]'];
+  assert.deepEqual(open(none), [], 'a rule from nobody lets everybody in');
+  for (const { spec } of policies(none)) assert(Array.isArray(spec.ingress));
+});
+
 test('no secret is in what is rendered: they are named', () => {
   for (const file of valuesFiles) {
     const objects = rendered(file);
