@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -184,6 +184,20 @@ test('no secret is in what is rendered: they are named', () => {
         if (/SECRET|TOKEN/.test(name)) assert.equal(value, undefined, name);
       }
     }
+  }
+});
+
+test('the tests of the k6 operator go to a Service and a port that a release named snowshed has', () => {
+  const args = ['template', 'snowshed', chartFolder, '--values', 'helm/ci/bundled-nats-values.yaml'];
+  const objects = objectsIn(output(toolPath('helm'), args));
+  for (const path of globSync('load-tests/k6-operator/*.yaml', { cwd: root })) {
+    const [testRun] = objectsIn(readFileSync(join(root, path), 'utf8'));
+    const url = new URL(variable(testRun.spec.runner, 'URLS').value);
+    const { ports } = only(objects, 'Service', url.hostname).spec;
+    assert(
+      ports.some(({ name, port }: KubeObject) => name === 'clients' && port === Number(url.port || 80)),
+      path,
+    );
   }
 });
 
