@@ -14,6 +14,7 @@ import { createLink, type Link, type LinkEnd, type Welcome } from './link.ts';
 import type { Platform } from './platform.ts';
 import { openPollFlow } from './poll-flow.ts';
 import { type Reconnect, type ReconnectEvent, reconnect, spreadUntilTold, started } from './reconnect.ts';
+import { replacements } from './replaced.ts';
 import { errorOf, unlessAborted } from './requests.ts';
 import { areWindows, timeOf } from './times.ts';
 import * as transports from './transport-choice.ts';
@@ -78,13 +79,6 @@ const PROBE_MS = 5_000;
 const UPGRADE_MS = 300_000;
 const UPGRADE_MS_MAX = 3_600_000;
 
-/**
- * What a client has given up may lie in a gateway that stands still, come through late and take the place of the flow
- * that goes on. So one that was replaced comes back, once in so long and three times at once; more often it is another client.
- */
-const REPLACED_MS = 20_000;
-const REPLACED_MS_MAX = 60_000;
-
 export function createConnection(
   settings: ConnectionSettings,
   platform: Platform,
@@ -107,7 +101,7 @@ export function createConnection(
   let here: string | undefined;
   let attempts = 0;
   let links = 0;
-  let replacedMs = -Infinity;
+  const comesBack = replacements();
   let upgradeMs = UPGRADE_MS;
   const timers: Record<'attempt' | 'refresh' | 'network' | 'upgrade', Off> = {
     attempt: () => {},
@@ -292,7 +286,7 @@ export function createConnection(
     if (wasLive) live = undefined;
     else if (link === next) next = undefined;
     else return;
-    if (fault !== undefined && retry === 'never' && !(fault === 'REPLACED' && comesBack()))
+    if (fault !== undefined && retry === 'never' && !(fault === 'REPLACED' && comesBack(platform.nowMs())))
       return refuse(fault);
     const stale = fault !== undefined && /^(TOKEN|RESUME)_/.test(fault);
     // One that was brought meanwhile is not the one refused.
@@ -316,13 +310,6 @@ export function createConnection(
     const withinMs = end.withinMs ? end.withinMs * state.loss.rank : undefined;
     if (end.queue !== undefined) events.waiting(end.queue);
     apply({ kind: 'failed', afterMs: end.afterMs ?? withinMs }, end.queue);
-  }
-
-  /** Of two clients with the same session the one that was replaced first has the last of these first. */
-  function comesBack(): boolean {
-    const nowMs = platform.nowMs();
-    replacedMs = Math.max(replacedMs, nowMs) + REPLACED_MS;
-    return replacedMs <= nowMs + REPLACED_MS_MAX;
   }
 
   function refuse(fault: string): void {
