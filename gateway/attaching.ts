@@ -6,7 +6,7 @@ import type { Delivery } from './delivery/delivery.ts';
 import type { Subscription } from './delivery/subscription.ts';
 import type { FlowRecord } from './flow-record.ts';
 import type { RouterClient } from './router-client/router-client.ts';
-import type { SessionEffect } from './session/record.ts';
+import type { SessionEffect, SessionEvent } from './session/record.ts';
 
 export interface AttachingDeps {
   readonly delivery: Pick<Delivery, 'add' | 'remove'>;
@@ -31,6 +31,14 @@ export function createAttaching({ delivery, routers }: AttachingDeps) {
     if (at >= 0) end(record.subscriptions.splice(at, 1)[0]!, true);
   }
 
+  /** The answer to who joins where he stands: everything past that cursor is still to come. */
+  function standing({ subscriptions }: FlowRecord, effect: { id: string; channel: string }): SessionEvent {
+    const { id, channel } = effect;
+    const sub = subscriptions.find((sub) => sub.channel === channel && !sub.watch);
+    const cursor = sub && { channel, epoch: sub.epoch, position: sub.cursor };
+    return { kind: 'served', id, answer: { ok: true, cursor } };
+  }
+
   /** `left`: by the session's own word; else it was lost. */
   function detachAll(record: FlowRecord, left: boolean): void {
     for (const sub of record.subscriptions) end(sub, left);
@@ -42,5 +50,5 @@ export function createAttaching({ delivery, routers }: AttachingDeps) {
     routers.detach(sub, left);
   }
 
-  return { attach, detach, detachAll };
+  return { attach, detach, standing, detachAll };
 }

@@ -114,7 +114,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     sessionsOpen: () => sessionsOpen,
     leaving: () => draining,
   });
-  const transport = deps.transport({ knocked, admit, opened, received, pinged, drained, closed });
+  const transport = deps.transport({ knocked, admit, opened, received, pinged: heard, drained, closed });
   const delivery = createDelivery({
     clock,
     log: bus.log,
@@ -178,18 +178,17 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   function received(flow: Flow, data: Uint8Array, binary: boolean): void {
-    const record = flows.get(flow.number);
-    if (record === undefined || record.ended) return;
-    record.heardAtMs = clock.monotonicMs();
-    if (flows.floods(record)) return flows.fail(record, 'FLOOD');
-    tell(record, { kind: 'message', data, binary });
+    const record = heard(flow);
+    if (record !== undefined) tell(record, { kind: 'message', data, binary });
   }
 
-  function pinged(flow: Flow): void {
+  /** Its record, unless it has ended or sends far too much. */
+  function heard(flow: Flow): FlowRecord | undefined {
     const record = flows.get(flow.number);
     if (record === undefined || record.ended) return;
     record.heardAtMs = clock.monotonicMs();
-    if (flows.floods(record)) flows.fail(record, 'FLOOD');
+    if (flows.floods(record)) return void flows.fail(record, 'FLOOD');
+    return record;
   }
 
   function drained(flow: Flow): void {
@@ -241,11 +240,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   function sayClosing(record: FlowRecord, fault: FaultCode, spreadMs: number): void {
-    const [state, effects] = record.dialect.step(
-      record.state,
-      { kind: 'closing', fault, spreadMs },
-      clock.nowMs(),
-    );
+    const closing = { kind: 'closing', fault, spreadMs } as const;
+    const [state, effects] = record.dialect.step(record.state, closing, clock.nowMs());
     record.state = state;
     for (const effect of effects) if (effect.kind === 'send') record.flow.send(effect.data);
   }
@@ -310,6 +306,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
         return attaching.attach(record, effect);
       case 'detach':
         return attaching.detach(record, effect);
+      case 'stands':
+        return feed(record, attaching.standing(record, effect));
       case 'welcome':
         return opening.welcome(record);
       case 'append':

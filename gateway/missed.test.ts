@@ -163,3 +163,29 @@ test('[GAP-8] attached anew while such a leader is asked, it keeps its cursor: n
   assert.deepEqual(gapsOf(again), []);
   assert.deepEqual(idsOf(again), ['later']);
 });
+
+test('[GAP-12] a room that stands is not left out of where it stands by a join again without a cursor', async () => {
+  const { stage, flow, connect } = await annOnStage();
+  flow.say({ type: 'join', id: 'j1', room: 'team' });
+  await stage.clock.advance(100);
+  const { cursor } = flow.of('ack')[0]!;
+  assert(cursor !== undefined);
+  const { resume } = resumptionOf(flow);
+  flow.cut();
+  await stage.append('r/team', 'a');
+  const { log } = stage.bus;
+  const { read } = log;
+  const slowly: typeof read = async (...asked) => {
+    await new Promise<void>((resolve) => stage.clock.after(500, resolve));
+    return read(...asked);
+  };
+  Object.assign(log, { read: slowly });
+  const again = connect();
+  again.say({ type: 'hello', resume, cursors: [cursor] });
+  await stage.clock.advance(100);
+  assert.equal(again.of('welcome').length, 1);
+  again.say({ type: 'join', id: 'j2', room: 'team' });
+  await stage.clock.advance(2_000);
+  assert.deepEqual(again.of('ack').at(-1)?.cursor, cursor);
+  assert.deepEqual(idsOf(again), ['a']);
+});

@@ -120,6 +120,8 @@ export type AttachFrom = 'alive' | 'now' | { readonly epoch: string; readonly po
 export type SessionEffect =
   | { readonly kind: 'attach'; readonly channel: Channel; readonly watch: boolean; readonly from: AttachFrom }
   | { readonly kind: 'detach'; readonly channel: Channel; readonly watch: boolean }
+  /** A join of a room that stands: say where. */
+  | { readonly kind: 'stands'; readonly id: string; readonly channel: Channel }
   /** Everything attached: say `welcome`. */
   | { readonly kind: 'welcome' }
   | {

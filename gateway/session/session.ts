@@ -206,7 +206,10 @@ function mayWatch(session: Session, channel: Channel, policy: SessionPolicy): bo
   );
 }
 
-/** Joining a room that stands is answered once it is attached anew from the cursor given, or from now. */
+/**
+ * Joining a room that stands is answered once it is attached anew from the cursor given. Without one it may be the repeat of
+ * a join that another flow has answered: it stays as it is, since from now on would leave out what has not come yet.
+ */
 function joined(
   session: Session,
   request: Extract<SessionRequest, { op: 'join' }>,
@@ -217,6 +220,8 @@ function joined(
   if (session.rooms?.has(channel)) {
     const waiting = session.rooms.get(channel);
     if (waiting !== undefined) return refusal(request.id, 'TOO_MANY_PENDING');
+    if (request.cursor === undefined && policy.rights.mayJoin(session.identity.rights, request.room))
+      return [{ kind: 'stands', id: request.id, channel }];
     effects.push({ kind: 'detach', channel, watch: false });
     session.rooms.delete(channel);
   }
