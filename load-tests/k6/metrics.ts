@@ -16,6 +16,8 @@ export const ackMs = new Trend('snowshed_ack_ms', true);
 export const deliveryMs = new Trend('snowshed_delivery_ms', true);
 
 export const opened = new Counter('snowshed_sessions_opened');
+/** Of those that a script was to open, at its end. */
+export const notOpened = new Counter('snowshed_sessions_not_opened');
 export const lost = new Counter('snowshed_flows_lost');
 export const attemptsFailed = new Counter('snowshed_attempts_failed');
 export const waits = new Counter('snowshed_waits_told');

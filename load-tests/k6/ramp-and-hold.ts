@@ -8,10 +8,10 @@
 
 import exec from 'k6/execution';
 import { setTimeout } from 'k6/timers';
-import { identity } from './identity.ts';
-import { countFromNothing, promises } from './metrics.ts';
+import { type Identity, identity } from './identity.ts';
+import { countFromNothing, notOpened, promises } from './metrics.ts';
 import { closeAll, type LoadSession, openSession } from './session.ts';
-import { amount, durationMs, onceForEach, vus } from './settings.ts';
+import { amount, durationMs, onceForEach } from './settings.ts';
 
 export { handleSummary } from './summary.ts';
 
@@ -22,7 +22,9 @@ export const options = {
   scenarios: { ramp: onceForEach(60_000) },
   thresholds: {
     ...promises,
-    snowshed_sessions_opened: [`count==${vus * sessions}`],
+    // Of several pods each judges its own part, which is not `vus` times `sessions`.
+    snowshed_sessions_opened: ['count>0'],
+    snowshed_sessions_not_opened: ['count==0'],
     snowshed_flows_lost: [`count<${amount('FLOWS_LOST_BELOW', 1)}`],
     snowshed_welcome_ms: [`p(95)<${amount('WELCOME_P95_MS', 1_000)}`],
   },
@@ -32,12 +34,27 @@ export default function rampAndHold(): void {
   countFromNothing();
   const vu = exec.vu.idInTest;
   const all: LoadSession[] = [];
+  const first = (vu - 1) * sessions;
+  const who = identities(first);
+  let opened = 0;
+  const welcomed = (before: number) => {
+    if (before === 0) opened++;
+  };
   for (let n = 0; n < sessions; n++) {
-    const index = (vu - 1) * sessions + n;
-    setTimeout(
-      () => void all.push(openSession(identity(`load-${index}`, index), {})),
-      (n * rampMs) / sessions,
-    );
+    setTimeout(() => void all.push(openSession(who[n]!, { welcomed })), (n * rampMs) / sessions);
   }
-  setTimeout(() => closeAll(all), durationMs);
+  setTimeout(() => {
+    notOpened.add(sessions - opened);
+    closeAll(all);
+  }, durationMs);
+}
+
+/** Where there are too few, none of this virtual user is opened. */
+function identities(first: number): readonly Identity[] {
+  try {
+    return Array.from({ length: sessions }, (_, n) => identity(`load-${first + n}`, first + n));
+  } catch (error) {
+    notOpened.add(sessions);
+    throw error;
+  }
 }

@@ -5,11 +5,12 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { k6Path } from '#tools/k6.ts';
+import { type ServiceProcess, startProcess } from '../harness/process.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const folder = mkdtempSync(join(tmpdir(), 'snowshed-load-'));
@@ -50,6 +51,45 @@ test('a threshold that is missed is told, and ends the command with 1', () => {
   assert.equal(status, 1, stdout);
   assert.match(stdout, /snowshed_delivery_ms .*\*\*missed\*\*/);
   assert.match(stdout, /^MISSED {2}thresholds$/m);
+});
+
+/** One of two pods of the k6 operator: it runs half of the virtual users. */
+const halfOfTwo = ['--execution-segment', '0:1/2', '--execution-segment-sequence', '0,1/2,1'];
+const secret = 'a secret for this test alone, and of no use elsewhere';
+
+function k6(args: readonly string[], variables: Readonly<Record<string, string>>) {
+  const given = Object.entries(variables).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
+  const all = ['run', '--quiet', '--no-color', ...args, ...given, 'load-tests/k6/ramp-and-hold.ts'];
+  return spawnSync(k6Path(), all, { cwd: root, encoding: 'utf8' });
+}
+
+describe('a pod of the k6 operator', () => {
+  let service: ServiceProcess;
+  before(async () => {
+    const ports = { GATEWAY_PORT: '0', GATEWAY_OPS_PORT: '0' };
+    service = await startProcess('all-in-one', 'all-in-one/main.ts', { ...ports, AUTH_HMAC_SECRET: secret });
+    await service.ready();
+  });
+  after(() => service?.kill());
+
+  const few = { VUS: '2', SESSIONS: '3', RAMP_S: '1', DURATION_S: '5', WELCOME_P95_MS: '4000' };
+
+  test('judges the part of the sessions that it opens itself', () => {
+    const { status, stdout, stderr } = k6(halfOfTwo, { ...few, URLS: service.url, AUTH_HMAC_SECRET: secret });
+    assert.equal(status, 0, `${stdout}\n${stderr}`);
+    assert.match(stdout, /\| snowshed_sessions_opened \| 3 \|/);
+    assert.match(stdout, /\| snowshed_sessions_not_opened \| 0 \| `count==0` \| met \|/);
+  });
+
+  test('misses its threshold where there are too few tokens for all of them', () => {
+    const TOKENS_FILE = join(folder, 'tokens.json');
+    const part = Buffer.from(JSON.stringify({ sub: 'ann' })).toString('base64url');
+    writeFileSync(TOKENS_FILE, JSON.stringify([1, 2, 3, 4].map(() => `${part}.${part}.${part}`)));
+    const { status, stdout, stderr } = k6([], { ...few, URLS: service.url, TOKENS_FILE });
+    assert.equal(status, 99, stdout);
+    assert.match(stdout, /snowshed_sessions_not_opened .*\*\*missed\*\*/);
+    assert.match(stderr, /TOKENS_FILE has 4 tokens/);
+  });
 });
 
 test('an archive for the k6 operator fits into a ConfigMap and holds no secret', () => {
