@@ -42,6 +42,18 @@ const TTL_MS = 120_000;
 const REPEAT_MS = 25_000;
 const CLOSE_MS = 5_000;
 
+/** k6 has it, and its types do not. */
+declare const console: { warn(text: string): void };
+
+const said = new Set<string>();
+
+/** Once by each virtual user: a figure tells that attempts failed, not why. */
+function sayOnce(what: string): void {
+  if (said.has(what)) return;
+  said.add(what);
+  console.warn(what);
+}
+
 /** @param url where it connects; asked for at every attempt. */
 export function openSession(who: Identity, events: SessionEvents, url: () => string = anyUrl): LoadSession {
   const cursors = new Map<string, { epoch: string; position: number }>();
@@ -77,7 +89,10 @@ export function openSession(who: Identity, events: SessionEvents, url: () => str
       if (socket === own && event !== undefined)
         heard(JSON.parse(event.data as string) as ServerMessage, startedMs);
     };
-    own.onerror = () => over();
+    own.onerror = (event) => {
+      if (state.phase === 'trying') sayOnce(`cannot connect: ${(event as { error?: string }).error}`);
+      over();
+    };
     own.onclose = () => over();
   }
 
@@ -117,6 +132,7 @@ export function openSession(who: Identity, events: SessionEvents, url: () => str
       case 'bye':
         metrics.faults.add(1, { fault: message.fault });
         if (state.phase === 'up') lose(message.spreadMs);
+        else sayOnce(`not let in: ${message.fault}`);
         return;
       default:
         return;

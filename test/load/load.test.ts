@@ -81,6 +81,16 @@ describe('a pod of the k6 operator', () => {
     assert.match(stdout, /\| snowshed_sessions_not_opened \| 0 \| `count==0` \| met \|/);
   });
 
+  test('says why attempts fail: nobody listens, or the token is not taken', () => {
+    const briefly = { ...few, DURATION_S: '2', RAMP_S: '0.5', AUTH_HMAC_SECRET: secret };
+    const nowhere = k6([], { ...briefly, URLS: 'ws://127.0.0.1:1' });
+    assert.equal(nowhere.status, 99, nowhere.stdout);
+    assert.match(nowhere.stderr, /cannot connect: .*connection refused/);
+    const stranger = k6([], { ...briefly, URLS: service.url, AUTH_HMAC_SECRET: `not ${secret}` });
+    assert.equal(stranger.status, 99, stranger.stdout);
+    assert.match(stranger.stderr, /not let in: TOKEN_SIGNATURE/);
+  });
+
   test('misses its threshold where there are too few tokens for all of them', () => {
     const TOKENS_FILE = join(folder, 'tokens.json');
     const part = Buffer.from(JSON.stringify({ sub: 'ann' })).toString('base64url');
