@@ -8,7 +8,7 @@
 import type { Registry } from 'prom-client';
 import type { Bus } from '#bus/seams.ts';
 import type { Clock } from '#runtime/clock.ts';
-import type { ConfigCheck } from '#runtime/config.ts';
+import { type ConfigCheck, ConfigError } from '#runtime/config.ts';
 import { filesMax } from '#runtime/files.ts';
 import type { Logger } from '#runtime/log.ts';
 import { createSystemLoop } from '#runtime/loop.ts';
@@ -96,10 +96,19 @@ export function buildGateway(parts: GatewayParts): Gateway {
 /** Files that are not connections of clients: the bus, the operations port, what the process itself holds. */
 const FILES_RESERVED = 512;
 
-/** At its file limit uWebSockets.js would turn in circles, so it has to stop before. */
+/**
+ * At its file limit uWebSockets.js would turn in circles, so it has to stop before.
+ *
+ * @throws ConfigError where that leaves nothing: a gateway that never listens is of no use.
+ */
 function transportOptions(config: GatewayConfig): WebTransportOptions {
   const options = webTransportOptions(config, config.GATEWAY_OUTBOX_BYTES_MAX);
-  return { ...options, socketsMax: Math.min(options.socketsMax, filesMax() - FILES_RESERVED) };
+  const files = filesMax();
+  if (files <= FILES_RESERVED) {
+    const kept = `${FILES_RESERVED} are kept for other things than clients: raise the limit (ulimit -n)`;
+    throw new ConfigError([`of the ${files} files that this process may have open, ${kept}`]);
+  }
+  return { ...options, socketsMax: Math.min(options.socketsMax, files - FILES_RESERVED) };
 }
 
 function certificateChanged(log: Logger, problem: string | undefined): void {
