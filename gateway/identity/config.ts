@@ -57,7 +57,7 @@ export const identityProperties = {
     minimum: 1_000,
     maximum: DAY_MS,
     description:
-      'How often the keys are read again, so that a key withdrawn by the issuer is no longer accepted.',
+      'How often the keys are read again, so that a key withdrawn by the issuer is no longer accepted. After a reading that failed, every minute.',
   }),
   AUTH_JWKS_COOLDOWN_MS: Type.Integer({
     default: 10_000,

@@ -127,6 +127,28 @@ test('keys are read again now and then, and a withdrawn key goes', async () => {
   assert.equal(count(), 3);
 });
 
+test('a reading that failed is tried again within a minute, however seldom keys are read, until it is closed', async () => {
+  const { source, clock, answer, fail, count } = readings();
+  const keys = createKeySet({ ...source, refreshMs: 86_400_000 });
+  await answer('a');
+  await clock.advance(86_400_000);
+  await fail();
+  assert.equal(count(), 2);
+  await clock.advance(60_000);
+  assert.equal(count(), 3);
+  await fail();
+  await clock.advance(60_000);
+  await answer('b');
+  assert.deepEqual(ids(keys.keysFor('b')), ['b'], 'a key withdrawn meanwhile goes, too');
+  await clock.advance(3_600_000);
+  assert.equal(count(), 4, 'what was read is read again when it is due');
+  await clock.advance(86_400_000);
+  await fail();
+  keys.close();
+  await clock.advance(86_400_000);
+  assert.equal(count(), 5);
+});
+
 test('a reading under way is not doubled by the next refresh', async () => {
   const { source, clock, count } = readings();
   createKeySet(source);

@@ -1,10 +1,11 @@
 /**
  * Key set: the issuer's keys as they were last read, and read again when that may help.
  *
- * They are read at the start, every `refreshMs` (so that a withdrawn key goes), and when a token names a
- * key that is not among them; then at most once in `cooldownMs`, so that made-up key ids cost the issuer
- * nothing. Look-ups that wait share one reading. A reading that fails changes nothing: keys already known
- * stay good, and a token with another key is told `AUTH_UNAVAILABLE`, as nobody can say that it is wrong.
+ * They are read at the start, every `refreshMs` (so that a withdrawn key goes), a minute after a reading that
+ * failed, and when a token names a key that is not among them; then at most once in `cooldownMs`, so that
+ * made-up key ids cost the issuer nothing. Look-ups that wait share one reading. A reading that fails changes
+ * nothing: keys already known stay good, and a token with another key is told `AUTH_UNAVAILABLE`, as nobody
+ * can say that it is wrong.
  */
 
 import type { Cancel, Clock } from '#runtime/clock.ts';
@@ -34,6 +35,9 @@ export interface KeySetSource {
 /** After a reading that failed, how long the next token with an unknown key does not cause another. */
 export const FAILURE_COOLDOWN_MS = 1_000;
 
+/** After a reading that failed, when it is tried again at the latest: a day would be long for a key that was withdrawn. */
+const AGAIN_MS = 60_000;
+
 /** Keys that are given once and for all. */
 export function createFixedKeySet(keys: readonly VerificationKey[]): KeySet {
   return { keysFor: (kid) => candidates(keys, kid), close: () => undefined };
@@ -46,6 +50,8 @@ export function createKeySet(source: KeySetSource, initial?: readonly Verificati
   let failed = false;
   let nextMs = initial === undefined ? Number.NEGATIVE_INFINITY : clock.monotonicMs() + source.cooldownMs;
   let reading: Promise<void> | undefined;
+  let closed = false;
+  let cancelAgain: Cancel | undefined;
 
   async function read(): Promise<void> {
     try {
@@ -65,6 +71,8 @@ export function createKeySet(source: KeySetSource, initial?: readonly Verificati
     reading = undefined;
     nextMs = clock.monotonicMs() + (failed ? FAILURE_COOLDOWN_MS : source.cooldownMs);
     source.wasRead(failed ? 'failed' : 'ok');
+    cancelAgain?.();
+    cancelAgain = failed && !closed ? clock.after(AGAIN_MS, () => void readOnce()) : undefined;
   }
   function readOnce(): Promise<void> {
     reading ??= read();
@@ -84,7 +92,11 @@ export function createKeySet(source: KeySetSource, initial?: readonly Verificati
       if (known || (reading === undefined && clock.monotonicMs() < nextMs)) return found;
       return readOnce().then(() => outcome(kid));
     },
-    close: cancel,
+    close() {
+      closed = true;
+      cancel();
+      cancelAgain?.();
+    },
   };
 }
 
