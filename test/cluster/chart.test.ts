@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -124,6 +124,23 @@ describe('the gateways', () => {
     const [container] = template.spec.containers;
     assert.deepEqual(container.lifecycle, { preStop: { sleep: { seconds: 5 } } });
     assert.deepEqual(variable(container, 'GATEWAY_DRAIN_MS'), { name: 'GATEWAY_DRAIN_MS', value: '60000' });
+  });
+
+  test('a process whose loop stands still is restarted after as long as its runbook says', () => {
+    const { template } = gateway([]);
+    const { periodSeconds, failureThreshold } = template.spec.containers[0].livenessProbe;
+    assert.equal(periodSeconds * failureThreshold, 60);
+    const runbook = readFileSync(join(root, 'docs', 'runbooks', 'SnowshedEventLoopLate.md'), 'utf8');
+    assert.match(runbook, /stands still for a minute/);
+  });
+
+  test('operators run their commands in a pod that a runbook names, as the release of the runbooks calls it', () => {
+    const runbook = readFileSync(join(root, 'docs', 'runbooks', 'avalanche.md'), 'utf8');
+    const [, deployment = '', command = ''] =
+      /kubectl --namespace calls exec deployment\/(\S+) -- node (\S+)/.exec(runbook) ?? [];
+    const { template } = only(rendered('helm/ci/bundled-nats-values.yaml'), 'Deployment', deployment).spec;
+    assert.match(variable(template.spec.containers[0], 'NATS_URL').value, /^nats:/);
+    assert(existsSync(join(root, command)), command);
   });
 
   test('an autoscaler alone says how many there are', () => {
