@@ -38,6 +38,14 @@ test('where others can come, tokens for everybody have to be asked for by name',
   assert.deepEqual(pageOrigins(open, 7600), ['https://demo.example.org']);
 });
 
+test('the demo’s origin counts as browsers say it, however it was written', () => {
+  const at = (DEMO_ORIGIN: string) => pageOrigins(read({ GATEWAY_HOST: '0.0.0.0', DEMO_ORIGIN }), 7600);
+  assert.deepEqual(at('https://Demo.example.org:443'), ['https://demo.example.org']);
+  assert.deepEqual(at('http://demo.example.org:8080'), ['http://demo.example.org:8080']);
+  for (const none of ['https://[', 'https://demo.example.org:99999'])
+    assert.throws(() => at(none), ConfigError);
+});
+
 test('half an issuer is a contradiction and not the demo’s login', () => {
   assert.throws(() => read({ AUTH_ISSUER: 'https://issuer.example' }), ConfigError);
   assert.throws(() => read({ AUTH_AUDIENCE: 'calls' }), ConfigError);

@@ -20,6 +20,8 @@ import { routerProperties, spreadContradiction } from '#router/config.ts';
 import type { ConfigCheck } from '#runtime/config.ts';
 import { logProperties } from '#runtime/log.ts';
 
+const ORIGIN_TITLE = 'an origin such as https://demo.example.org';
+
 export const allInOneProperties = {
   NATS_URL: Type.Optional(
     Type.String({
@@ -31,7 +33,7 @@ export const allInOneProperties = {
   DEMO_ORIGIN: Type.Optional(
     Type.String({
       pattern: '^https?://[^/\\s]+$',
-      title: 'an origin such as https://demo.example.org',
+      title: ORIGIN_TITLE,
       description:
         'Where the demo page is opened, if not on this machine. Whoever opens it there gets a token under any name.',
     }),
@@ -56,6 +58,10 @@ export const allInOneChecks: readonly ConfigCheck<AllInOneConfig>[] = [
     (check) => (config: AllInOneConfig) => check(nodeConfig(config)),
   ),
   spreadContradiction,
+  ({ DEMO_ORIGIN }) =>
+    DEMO_ORIGIN === undefined || URL.canParse(DEMO_ORIGIN)
+      ? undefined
+      : `DEMO_ORIGIN has to be ${ORIGIN_TITLE}`,
   (config) =>
     keySources(config) > 1
       ? 'give one of AUTH_JWKS_URL, AUTH_PUBLIC_KEY_FILE and AUTH_HMAC_SECRET, or none'

@@ -26,7 +26,7 @@ export function pageOrigins(config: AllInOneConfig, port: number): readonly stri
   const scheme = GATEWAY_TLS_CERT_FILE === undefined ? 'http' : 'https';
   const hosts = isLoopback(GATEWAY_HOST) ? ['localhost', '127.0.0.1', '[::1]'] : [];
   const here = hosts.map((host) => new URL(`${scheme}://${host}:${port}`).origin);
-  return DEMO_ORIGIN === undefined ? here : [DEMO_ORIGIN, ...here];
+  return DEMO_ORIGIN === undefined ? here : [new URL(DEMO_ORIGIN).origin, ...here];
 }
 
 const tokenHeaders: HttpAnswer['headers'] = [
