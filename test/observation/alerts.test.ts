@@ -98,7 +98,11 @@ function ruleTests(file: string): object {
   return {
     rule_files: [file],
     evaluation_interval: '30s',
-    tests: alerts.flatMap((alert) => [ruleTest(alert, alert.fires, 1), ruleTest(alert, alert.silent, 0)]),
+    tests: alerts.flatMap((alert) => [
+      ruleTest(alert, alert.fires, 1),
+      ruleTest(alert, alert.silent, 0),
+      ...(alert.calm === undefined ? [] : [ruleTest(alert, alert.calm, 0)]),
+    ]),
   };
 }
 

@@ -19,6 +19,8 @@ export interface Alert {
   readonly quiet?: string;
   readonly fires: Sample;
   readonly silent: Sample;
+  /** A fleet in which hardly anything happens, where a share of that says nothing. */
+  readonly calm?: Sample;
 }
 
 /** What follows the value, such as `> 0.25`; `absent`: that no process brings it. */

@@ -48,7 +48,7 @@ export const serviceAlerts: AlertGroup = {
       holds: '10m',
       value:
         'sum by (namespace) (rate(gateway_faults_total[5m])) / sum by (namespace) (rate(gateway_requests_total[5m]))',
-      condition: '> 0.05',
+      condition: '> 0.05 and on (namespace) sum by (namespace) (rate(gateway_faults_total[5m])) > 0.05',
       summary: 'Many requests of clients are refused.',
       description:
         '{{ $value | humanizePercentage }} of what clients ask in {{ $labels.namespace }} is answered by a fault. The fleet board tells which.',
@@ -64,6 +64,13 @@ export const serviceAlerts: AlertGroup = {
         series: {
           'gateway_faults_total{pod="g1", fault="TOKEN_EXPIRED"}': '0+1x20',
           'gateway_requests_total{pod="g1", op="send"}': '0+100x20',
+        },
+      },
+      calm: {
+        atMinutes: 18,
+        series: {
+          'gateway_faults_total{pod="g1", fault="ORIGIN_REFUSED"}': '0+1x20',
+          'gateway_requests_total{pod="g1", op="send"}': '7x20',
         },
       },
     },
