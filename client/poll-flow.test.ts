@@ -367,3 +367,40 @@ test('[POLL-15] whatever is answered, the flow goes on or ends, and what is no m
     assert.equal(ends.length, isOurs ? 0 : 1, text);
   }
 });
+
+test('[POLL-18] an answer does not wait for that of an elder request which led to another gateway: the flow begins again', async () => {
+  const clock = createVirtualClock();
+  const asked: { readonly messages: readonly { readonly type: string }[] }[] = [];
+  const fetched = (_: string, { body }: { readonly body: string }) => {
+    asked.push(JSON.parse(body));
+    const said = asked.length === 1 ? 'welcome' : 'ack';
+    const answer = JSON.stringify({ flow: 'f', turn: asked.length, messages: [{ type: said, id: 'm1' }] });
+    // The second waits for news, and so do those at the end.
+    return asked.length === 2 || asked.length > 4
+      ? new Promise(() => undefined)
+      : Promise.resolve(new Response(answer));
+  };
+  const platform = { after: clock.after, nowMs: clock.monotonicMs, fetch: fetched } as unknown as Platform;
+  const received: unknown[] = [];
+  const flow = openPollFlow(
+    'https://gateway.test',
+    platform,
+    () => ({ resume: 'r', cursors: [], unanswered: undefined }),
+    {
+      opened: () => flow.send('{"type":"hello"}'),
+      heard: () => undefined,
+      received: (message) => void received.push((message as { type: string }).type),
+      closed: () => assert.fail('the flow goes on'),
+    },
+  );
+  await clock.advance(100);
+  flow.send('{"type":"send","id":"m1"}');
+  await clock.advance(1_000);
+  assert.equal(asked.length, 3);
+  assert.deepEqual(received, ['welcome']);
+  await clock.advance(2_000);
+  assert.deepEqual(
+    asked.slice(3, 4).map(({ messages }) => messages.map(({ type }) => type)),
+    [['hello']],
+  );
+});

@@ -28,6 +28,11 @@ const UNDER_WAY_MAX = 2;
  * For so long after requests crossed, `REPLACED` is taken for their doing and not for that of another client.
  */
 const CROSSED_MS = 5_000;
+/**
+ * A service ends the elder of two requests when the younger comes. Where it does not for so long, the elder has led to
+ * another gateway, and waits there for news.
+ */
+const ELDER_MS = 2_000;
 /** For so long after a flow has moved, connections are taken to lead to different gateways. */
 const MOVES_MS = 30_000;
 /** In the long run a flow begins again this often, and five times at once. */
@@ -147,6 +152,8 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
       for (const elder of underWay.splice(0, underWay.indexOf(request))) elder.stop.abort();
     }
     while (underWay[0]?.answer !== undefined) take(underWay.shift()!.answer!.body);
+    if (underWay.includes(request))
+      platform.after(ELDER_MS, () => underWay.includes(request) && beginAgain());
   }
 
   function take({ flow = '', turn, messages = [] }: Answered['body']): void {
