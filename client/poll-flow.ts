@@ -87,6 +87,7 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
   /** When two requests were last under way; a request of the flow before may still be when this one opens. */
   let crossedMs = platform.nowMs();
   let begunMs = -Infinity;
+  let giveUpWaiting = () => {};
 
   function schedule(): void {
     if (scheduled || settling) return;
@@ -140,6 +141,7 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
   function answered(request: Request, answer: Answered): void {
     if (!underWay.includes(request)) return;
     settle();
+    giveUpWaiting();
     request.answer = answer;
     const { response, body } = answer;
     const { flow } = request.named;
@@ -152,8 +154,7 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
       for (const elder of underWay.splice(0, underWay.indexOf(request))) elder.stop.abort();
     }
     while (underWay[0]?.answer !== undefined) take(underWay.shift()!.answer!.body);
-    if (underWay.includes(request))
-      platform.after(ELDER_MS, () => underWay.includes(request) && beginAgain());
+    if (underWay.includes(request)) giveUpWaiting = platform.after(ELDER_MS, beginAgain);
   }
 
   function take({ flow = '', turn, messages = [] }: Answered['body']): void {
@@ -207,6 +208,7 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
   }
 
   function forgetRequests(): void {
+    giveUpWaiting();
     for (const request of underWay) request.stop.abort();
     underWay = [];
   }
