@@ -5,6 +5,7 @@ import { createSeededRandom } from '#runtime/random.ts';
 import type { PartitionLease } from '#wire/nodes.ts';
 import type { WriteOutcome } from './lease.ts';
 import {
+  hasLeft,
   initialPartitions,
   mayDeliverFor,
   type Partitions,
@@ -360,6 +361,26 @@ describe('partitions in every weather', () => {
     world.advance(700);
     assertSettled(world);
     assert.equal(leaving.serving.size, 0);
+  });
+
+  test('a farewell waits for a renewal that is under way, to which the release would be lost', () => {
+    const core = initialPartitions('one', 1, { monotonicMs: 0, wallMs: 0 });
+    const step = (event: PartitionsEvent, monotonicMs: number) =>
+      stepPartitions(core, event, { monotonicMs, wallMs: monotonicMs });
+    const of = <Kind extends PartitionsEffect['kind']>(effects: readonly PartitionsEffect[], kind: Kind) =>
+      effects.find((effect): effect is Extract<PartitionsEffect, { kind: Kind }> => effect.kind === kind);
+    const taken = (attempt: number, revision: number): PartitionsEvent => {
+      return { kind: 'outcome', attempt, partition: 0, outcome: { kind: 'taken', revision } };
+    };
+    const take = of([...step({ kind: 'ready' }, 1), ...step({ kind: 'tick' }, 100)], 'take');
+    assert(take !== undefined);
+    step(taken(take.attempt, 1), 110);
+    const renewal = of(step({ kind: 'tick' }, 700), 'renew');
+    assert(renewal !== undefined);
+    assert.equal(of(step({ kind: 'stop' }, 701), 'release'), undefined);
+    assert.equal(hasLeft(core), false);
+    step(taken(renewal.attempt, 2), 710);
+    assert.equal(of(step({ kind: 'tick' }, 750), 'release')?.expected, 2);
   });
 
   test('a store that forgets everything is taken for a new one', () => {

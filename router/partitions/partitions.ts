@@ -255,9 +255,7 @@ function handOver(state: Partitions, now: Instant, effects: PartitionsEffect[]):
 function stop(state: Partitions, now: Instant, effects: PartitionsEffect[]): void {
   state.stopping = true;
   leave(state, now, effects);
-  for (let partition = 0; partition < state.leases.length; partition++) {
-    stepOne(state, partition, { kind: 'hand-over' }, now, effects);
-  }
+  handOver(state, now, effects);
 }
 
 // Routers.
