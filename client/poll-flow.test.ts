@@ -4,7 +4,7 @@ import { createVirtualClock } from '#runtime/clock.ts';
 import { createSeededRandom } from '#runtime/random.ts';
 import type { ConnectOptions } from './api.ts';
 import type { FakeService } from './fake-service.ts';
-import { bodiesOf, offer, outcome, stageClient } from './staged-client.ts';
+import { bodiesOf, offer, outcome, rejoining, stageClient } from './staged-client.ts';
 
 function setUp(
   t: TestContext,
@@ -322,17 +322,10 @@ test('[POLL-14] an answer that went to the gateway it came from is not waited fo
 });
 
 test('[POLL-17] frames that come in one answer with the ack of a join again are taken', async (t) => {
-  const { clock, service, client, frames } = setUp(t, { onlyLongPoll: true });
+  const staged = setUp(t, { onlyLongPoll: true });
+  const { clock, service, frames } = staged;
   await clock.advance(20_000);
-  outcome(client.join('team'));
-  await clock.advance(100);
-  service.answers = false;
-  const { flow } = service;
-  flow.hello = { type: 'hello' };
-  service.welcome(flow);
-  await clock.advance(100);
-  const again = flow.heardOf('join')[1];
-  assert(again !== undefined);
+  const { flow, again } = await rejoining(staged, 'team');
   flow.say({ type: 'ack', id: again.id });
   service.deliver('r/team', 'one');
   service.deliver('r/team', 'two');
@@ -341,4 +334,18 @@ test('[POLL-17] frames that come in one answer with the ack of a join again are 
     frames.map(({ kind }) => kind),
     ['one', 'two'],
   );
+});
+
+test('[POLL-19] a join again that begins in the answer to another one keeps the room back until it is answered itself', async (t) => {
+  const staged = setUp(t, { onlyLongPoll: true });
+  const { clock, service, frames } = staged;
+  await clock.advance(20_000);
+  const { flow, again } = await rejoining(staged, 'team');
+  flow.say({ type: 'ack', id: again.id });
+  service.welcome(flow);
+  await clock.advance(100);
+  service.deliver('r/team', 'too early');
+  await clock.advance(100);
+  assert.equal(flow.heardOf('join').length, 3);
+  assert.deepEqual(frames, []);
 });

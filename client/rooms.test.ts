@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createVirtualClock } from '#runtime/clock.ts';
 import { createSeededRandom } from '#runtime/random.ts';
-import { outcome, stageClient } from './staged-client.ts';
+import { outcome, rejoining, stageClient } from './staged-client.ts';
 
 async function up(t: TestContext) {
   const clock = createVirtualClock();
@@ -125,16 +125,9 @@ test('[SDK-46] joining and leaving over and over leaves nothing behind', async (
 });
 
 test('[SDK-71] a room that is left while the client joins it again on a new flow is no error to the app', async (t) => {
-  const { clock, service, client, errors } = await up(t);
-  outcome(client.join('team'));
-  await clock.advance(10);
-  service.answers = false;
-  const { flow } = service;
-  flow.hello = { type: 'hello' };
-  service.welcome(flow);
-  await clock.advance(10);
-  const again = flow.heardOf('join')[1];
-  assert(again !== undefined);
+  const staged = await up(t);
+  const { clock, client, errors } = staged;
+  const { flow, again } = await rejoining(staged, 'team');
   const leave = outcome(client.leave('team'));
   await clock.advance(10);
   // A service that has not answered the join yet refuses it first.
@@ -146,21 +139,16 @@ test('[SDK-71] a room that is left while the client joins it again on a new flow
 });
 
 test('[SDK-74] a flow that joined a room later than the client did brings nothing of it until it is joined from the cursor', async (t) => {
-  const { clock, service, client, frames } = await up(t);
-  outcome(client.join('team'));
-  await clock.advance(10);
-  service.answers = false;
-  const { flow } = service;
+  const staged = await up(t);
+  const { clock, frames } = staged;
+  // Two polls that cross open a flow each, and both bring the join: the first answered it, the second begins at the end.
+  const { flow, again } = await rejoining(staged, 'team');
   const from = { user: 'bob', device: 'phone', session: 's-bob' };
   const frame = { type: 'frame', channel: 'r/team', epoch: 'epoch-1', from, kind: 'chat', body: null, at: 0 };
-  // Two polls that cross open a flow each, and both bring the join: the first answered it, the second begins at the end.
-  flow.hello = { type: 'hello' };
-  service.welcome(flow);
   flow.say({ ...frame, id: 'b', position: 20 });
   await clock.advance(10);
   assert.deepEqual(frames, []);
-  const again = flow.heardOf('join')[1];
-  assert.deepEqual(again?.cursor, { epoch: 'epoch-1', position: 0 });
+  assert.deepEqual(again.cursor, { epoch: 'epoch-1', position: 0 });
   flow.say({ type: 'ack', id: again.id });
   flow.say({ ...frame, id: 'a', position: 10 });
   flow.say({ ...frame, id: 'b', position: 20 });

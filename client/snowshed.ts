@@ -47,7 +47,7 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
   /** The rooms that the app has joined or is joining, and has not left since. */
   const stays = new Map<string, Stay>();
   /** Channels of which the client itself asks something that has no answer yet. */
-  const mending = new Set<string>();
+  const mending = new Map<string, object>();
   const memory = createMemory(options.storage, `snowshed:${url}`, platform, () => ({
     resume: connection.resume,
     cursors: listed(cursors),
@@ -158,10 +158,12 @@ export function connectOn(platform: Platform, options: ConnectOptions): Snowshed
   /** Once at a time: what has no answer is repeated on the next flow anyway. */
   function mend(channel: string, ask: () => Promise<unknown>): void {
     if (mending.has(channel)) return;
-    mending.add(channel);
+    const mark = {};
+    mending.set(channel, mark);
+    // Once it was answered another one may have begun.
     ask()
       .catch(trouble)
-      .finally(() => mending.delete(channel));
+      .finally(() => mending.get(channel) === mark && mending.delete(channel));
   }
 
   function forget(channel: string): void {

@@ -51,3 +51,24 @@ export function offer(client: Snowshed, text: string, more: object = {}): Promis
 export function bodiesOf(entries: readonly { message: { readonly [key: string]: unknown } }[]): unknown[] {
   return entries.map(({ message }) => message['body']);
 }
+
+/** Joins a room, then welcomes the client to a flow that is not in it; from then on the test answers. */
+export async function rejoining({ clock, service, client }: Rejoining, room: string) {
+  const joining = outcome(client.join(room));
+  await clock.advance(100);
+  if (joining.value === undefined) throw new Error('the room was not joined');
+  service.answers = false;
+  const { flow } = service;
+  flow.hello = { type: 'hello' };
+  service.welcome(flow);
+  await clock.advance(100);
+  const again = flow.heardOf('join')[1];
+  if (again === undefined) throw new Error('the room is not joined again');
+  return { flow, again };
+}
+
+interface Rejoining {
+  readonly clock: { advance(ms: number): Promise<void> };
+  readonly service: FakeService;
+  readonly client: Snowshed;
+}

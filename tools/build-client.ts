@@ -32,7 +32,7 @@ export async function buildClient(folder: string): Promise<number> {
     minify: true,
     legalComments: 'none',
     logLevel: 'warning',
-    plugins: [{ name: 'faults', setup: withoutStatuses }],
+    plugins: [{ name: 'faults', setup: onlyWhatIsAsked }],
   });
   writeFileSync(join(folder, 'index.d.ts'), declarations(join(folder, 'types')));
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest(), undefined, 2)}\n`);
@@ -41,8 +41,11 @@ export async function buildClient(folder: string): Promise<number> {
   return gzipSync(readFileSync(bundle), { level: 9 }).byteLength;
 }
 
-/** Of a fault the client asks what it says and whether to retry: its numbers stay out of the bundle, and so does what no client hears of. */
-function withoutStatuses({ onLoad }: PluginBuild): void {
+/**
+ * Of a fault the client asks what it says and whether to retry: its numbers stay out of the bundle, and so do the faults
+ * that no client hears of.
+ */
+function onlyWhatIsAsked({ onLoad }: PluginBuild): void {
   onLoad({ filter: /[\\/]wire[\\/]faults\.ts$/ }, ({ path }) => ({
     contents: readFileSync(path, 'utf8')
       .replace(/\b[A-Z_]+: \{[^{}]*\btold: false,\s*\},/g, '')
