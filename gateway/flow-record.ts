@@ -29,6 +29,10 @@ export class FlowRecord {
   /** The seal of the token by which it came before others. */
   callSeal: string | undefined = undefined;
   heardAtMs = 0;
+  /** For how long what it says now was kept by the transport. */
+  keptMs = 0;
+  /** For how long its first words may have lain unread; see `hearing.ts`. */
+  unreadMs = 0;
   /** Where it stands with the door, and when it opened, by the monotonic clock. */
   place: 'silent' | 'waiting' | 'underWay' | 'in' = 'in';
   openedAtMs = 0;

@@ -171,15 +171,19 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   function opened(flow: Flow, dialect: Dialect): void {
     const record = flows.add(flow, dialect);
+    record.unreadMs = unreadMs(hearing, clock.monotonicMs());
     doorway.opened(record);
     const [state, effects] = dialect.open(flow.opening, clock.nowMs());
     record.state = state;
     carryOut(record, effects);
   }
 
-  function received(flow: Flow, data: Uint8Array, binary: boolean): void {
+  function received(flow: Flow, data: Uint8Array, binary: boolean, sinceMs?: number): void {
     const record = heard(flow);
-    if (record !== undefined) tell(record, { kind: 'message', data, binary });
+    if (record === undefined) return;
+    if (sinceMs !== undefined) record.keptMs = record.heardAtMs - sinceMs;
+    tell(record, { kind: 'message', data, binary });
+    record.keptMs = 0;
   }
 
   /** Its record, unless it has ended or sends far too much. */
@@ -269,7 +273,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     if (early > 0) {
       return carryOutSession(
         record,
-        refusedForNow(session, asked, 'RATE_LIMITED', Math.ceil(early), moment(), policy),
+        refusedForNow(session, asked, 'RATE_LIMITED', Math.ceil(early), moment(record), policy),
       );
     }
     feed(record, { kind: 'request', request: asked, traceparent: traceparent() });
@@ -282,17 +286,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   function feed(record: FlowRecord, event: SessionEvent): void {
     if (record.session === undefined || record.ended) return;
-    carryOutSession(record, step(record.session, event, moment(), policy));
+    carryOutSession(record, step(record.session, event, moment(record), policy));
   }
 
-  function moment(): Moment {
+  function moment({ keptMs, unreadMs: atFirstMs }: FlowRecord): Moment {
     const monotonicMs = clock.monotonicMs();
     return {
-      nowMs: clock.nowMs(),
-      monotonicMs,
-      logMs: bus.log.nowMs(),
-      busUp: bus.post.connected,
-      unreadMs: unreadMs(hearing, monotonicMs),
+      ...{ monotonicMs, keptMs, nowMs: clock.nowMs(), logMs: bus.log.nowMs(), busUp: bus.post.connected },
+      // What the transport has kept came with the first words.
+      unreadMs: Math.max(unreadMs(hearing, monotonicMs), keptMs > 0 ? atFirstMs : 0),
     };
   }
 

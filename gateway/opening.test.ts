@@ -24,3 +24,26 @@ test('who is revoked while it waits gets no welcome, and was never counted as op
   assert.equal(bob.closedFor, 'REVOKED');
   assert.equal(await open(), 1);
 });
+
+test('a send that the transport kept until its session stood has the age that it has by then', async () => {
+  const stage = createStage({ partitions: 1 });
+  await stage.router();
+  const { connect, token } = await startGatewayOnStage(stage);
+  const ann = connect();
+  ann.say({ type: 'hello', device: 'phone', token: token('ann') });
+  await stage.clock.advance(30_000);
+  const nowMs = stage.clock.monotonicMs();
+  const send = { type: 'send', to: { user: 'ann' }, kind: 'test', body: 1 };
+  ann.say({ ...send, id: 'old' }, nowMs - 28_000);
+  ann.say({ ...send, id: 'young' }, nowMs - 27_000);
+  ann.say({ ...send, id: 'new' });
+  await stage.clock.advance(1_000);
+  assert.deepEqual(
+    ann.of('nack').map(({ id, fault }) => [id, fault]),
+    [['old', 'SEND_EXPIRED']],
+  );
+  assert.deepEqual(
+    ann.of('ack').map(({ id }) => id),
+    ['young', 'new'],
+  );
+});

@@ -176,7 +176,14 @@ function createWorld(sendEveryMs: number) {
 
   function moment(gateway: Gateway) {
     const busUp = nowMs - gateway.heldSinceMs < noticedMs;
-    return { nowMs, monotonicMs: nowMs, logMs: nowMs, busUp, unreadMs: unreadMs(gateway.hearing, nowMs) };
+    return {
+      nowMs,
+      monotonicMs: nowMs,
+      logMs: nowMs,
+      busUp,
+      keptMs: 0,
+      unreadMs: unreadMs(gateway.hearing, nowMs),
+    };
   }
 
   function post(to: Flow, { id, ttlMs }: Pending, ageMs: number): void {

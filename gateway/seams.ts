@@ -71,7 +71,8 @@ export interface TransportEvents {
   /** Asked before a connection is accepted; a fault refuses it (HTTP status of the fault). */
   admit(opening: Opening): FaultCode | undefined;
   opened(flow: Flow, dialect: Dialect): void;
-  received(flow: Flow, data: Uint8Array, binary: boolean): void;
+  /** @param sinceMs since when the transport has it, by the monotonic clock, where it does not come at once. */
+  received(flow: Flow, data: Uint8Array, binary: boolean, sinceMs?: number): void;
   /** The client sent a ping of the transport, which answers it by itself. */
   pinged(flow: Flow): void;
   /** The network has taken all bytes handed over. */

@@ -46,7 +46,9 @@ export interface Moment {
   readonly monotonicMs: number;
   readonly logMs: number;
   readonly busUp: boolean;
-  /** For how long what is read now may have lain unread; see `hearing.ts`. */
+  /** For how long what is said now was kept since it was read: it came before the session stood. */
+  readonly keptMs: number;
+  /** For how long it may have lain unread before that; see `hearing.ts`. */
   readonly unreadMs: number;
 }
 

@@ -44,10 +44,10 @@ export function sendRequested(
   at: Moment,
   policy: SessionPolicy,
 ): SessionEffect[] {
-  const { frame } = request;
-  const fault = sendFault(session, frame, policy);
-  if (fault !== undefined) return refusal(frame.id, fault);
-  if (session.sendsMoved) return sendRefusedForNow(session, frame, 'MOVED', undefined, at, policy);
+  const fault = sendFault(session, request.frame, policy);
+  if (fault !== undefined) return refusal(request.frame.id, fault);
+  if (session.sendsMoved) return sendRefusedForNow(session, request.frame, 'MOVED', undefined, at, policy);
+  const frame = ofItsAge(request.frame, at);
   if (frame.volatile) return published(session, frame, traceparent, at, policy);
   const queue = queueOf(session, frame.to.channel);
   const repeatMs = repeatMsOf(frame, policy);
@@ -57,7 +57,7 @@ export function sendRequested(
     return refusal(frame.id, 'SEND_EXPIRED');
   }
   if (!at.busUp || isAskedAnew(queue, frame.id, unreadMs))
-    return sendRefusedForNow(session, frame, 'UNDECIDED', policy.retryAfterMs, at, policy);
+    return sendRefusedForNow(session, request.frame, 'UNDECIDED', policy.retryAfterMs, at, policy);
   const lessMs = unreadMs > UNREAD_MS_MAX ? unreadMs : 0;
   const send = pendingSend(session, frame, traceparent, repeatMs - lessMs, at, policy);
   const verdict = offered(queue, send, at.logMs);
@@ -71,12 +71,24 @@ export function sendRequested(
  * For how long a send may have lain unread, so that it is older than the client said. Given a time too long it could be
  * stored after repeats stop being recognized; given one too short, its repeat would be found stored, and acknowledged,
  * where what was stored came too late to exist. So the client is asked to send it again, with its age. A send was not
- * written before its flow was welcomed, nor a repeat before it was refused; one that is under way will be answered.
+ * written before its flow was welcomed, unless it was read before, nor a repeat before it was refused; one that is under
+ * way will be answered.
  */
 function unreadMsMax(session: Session, queue: SendQueue, id: string, at: Moment): number {
   if (at.unreadMs === 0 || isInQueue(queue, id)) return 0;
   const sinceRefusedMs = at.logMs - (refusedOf(queue, id)?.refusedMs ?? 0);
-  return Math.min(at.unreadMs, at.monotonicMs - session.welcomedMs, sinceRefusedMs);
+  return Math.min(at.unreadMs, sinceWelcomeMs(session, at), sinceRefusedMs);
+}
+
+/** The first poll of a flow may bring sends: these were written before, and nobody knows how long. */
+function sinceWelcomeMs({ welcomedMs }: Session, { monotonicMs, keptMs }: Moment): number {
+  const sinceMs = monotonicMs - keptMs - welcomedMs;
+  return sinceMs < 0 ? Number.POSITIVE_INFINITY : sinceMs;
+}
+
+/** A send says how old it was when it was written. */
+function ofItsAge(frame: OutboundFrame, { keptMs }: Moment): OutboundFrame {
+  return keptMs > 0 ? { ...frame, ageMs: frame.ageMs + keptMs } : frame;
 }
 
 /** A gateway that stands still again and again asks a few times, and then gives the send less time. */
@@ -109,7 +121,7 @@ export function sendRefusedForNow(
   policy: SessionPolicy,
 ): SessionEffect[] {
   if (!frame.volatile) {
-    const endMs = Math.ceil(at.logMs + repeatMsOf(frame, policy));
+    const endMs = Math.ceil(at.logMs + repeatMsOf(ofItsAge(frame, at), policy));
     refusedBefore(queueOf(session, frame.to.channel), frame.id, fault, endMs, at.logMs);
   }
   return refusal(frame.id, fault, retryAfterMs);

@@ -2,95 +2,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { decodeEnvelope } from '#wire/envelope.ts';
-import type { Identity, OutboundFrame, SessionRequest } from '../seams.ts';
-import { type Moment, Session, type SessionEffect, type SessionEvent, type SessionPolicy } from './record.ts';
+import { Session, type SessionEffect, type SessionEvent } from './record.ts';
 import { isDueEachSecond, step } from './session.ts';
-
-const policy: SessionPolicy = {
-  rights: {
-    mayJoin: (_rights, room) => room !== 'closed',
-    maySendRoom: (_rights, room) => room !== 'closed',
-    maySendUser: (_rights, user) => user !== 'nobody',
-    mayWatch: (_rights, channel) => channel !== 'u/nobody',
-  },
-  gateway: 'g1',
-  partitions: 64,
-  rate: { perSecond: 1_000_000, burst: 1_000_000 },
-  refusalsMax: 10,
-  pendingMax: 1_000,
-  roomsMax: 3,
-  watchesMax: 2,
-  ttlMsDefault: 30_000,
-  ttlMsMax: 86_400_000,
-  repeatMsMax: 28_000,
-  retryAfterMs: 500,
-};
-
-const alice: Identity = {
-  user: 'alice',
-  rights: {},
-  issuedAt: 0,
-  expiresAt: 1e15,
-  tokenId: undefined,
-  resumes: undefined,
-};
-
-function at(logMs: number, busUp = true, unreadMs = 0): Moment {
-  return { nowMs: logMs, monotonicMs: logMs, logMs, busUp, unreadMs };
-}
-
-function opened(identity = alice): Session {
-  const session = new Session(1, identity, 's1', 'd1', 'replace');
-  step(session, { kind: 'open', cursors: [] }, at(0), policy);
-  const cursor = { channel: 'u/alice', epoch: 'e', position: 0 };
-  const effects = step(
-    session,
-    { kind: 'attached', channel: 'u/alice', watch: false, cursor },
-    at(0),
-    policy,
-  );
-  assert.deepEqual(effects, [{ kind: 'welcome' }]);
-  return session;
-}
-
-function frame(id: string, changes: Partial<OutboundFrame> = {}): OutboundFrame {
-  const to = { channel: 'u/bob' };
-  return {
-    id,
-    to,
-    kind: 'offer',
-    format: 'json',
-    body: `"${id}"`,
-    volatile: false,
-    tellIfUnreachable: false,
-    ageMs: 0,
-    ...changes,
-  };
-}
-
-function ask(session: Session, request: SessionRequest, moment = at(1_000), rules = policy): SessionEffect[] {
-  return step(session, { kind: 'request', request, traceparent: 't' }, moment, rules);
-}
-
-function send(session: Session, sent: OutboundFrame, moment = at(1_000), rules = policy): SessionEffect[] {
-  return ask(session, { op: 'send', id: sent.id, frame: sent }, moment, rules);
-}
-
-function faultOf(effects: readonly SessionEffect[]): string | undefined {
-  const answer = effects.find((effect) => effect.kind === 'answer');
-  return answer?.kind === 'answer' && !answer.answer.ok ? answer.answer.fault : undefined;
-}
-
-function stored(id: string, position: number): SessionEvent {
-  return { kind: 'appended', channel: 'u/bob', id, outcome: { kind: 'stored', position } };
-}
-
-const undecided = (id: string): SessionEvent => ({
-  kind: 'appended',
-  channel: 'u/bob',
-  id,
-  outcome: { kind: 'undecided' },
-});
+import { alice, ask, at, faultOf, frame, opened, policy, send, stored, undecided } from './staged-session.ts';
 
 test('[SESSION-1] welcome comes when the own channel and every room of the cursors is attached', () => {
   const session = new Session(1, alice, 's1', 'd1', 'replace');
@@ -202,6 +116,25 @@ test('[SESSION-6] a gateway that stands still again and again asks for the age a
   const envelope = decodeEnvelope(taken.data);
   assert(typeof envelope !== 'string');
   assert.equal(envelope.header.notAfter, 30_000 + 28_000 - 8_000 - 2_000);
+});
+
+test('[SESSION-13] what was read before its session stood is older by the time it was kept', () => {
+  const session = opened();
+  const kept = (ms: number) => at(10_000, true, 0, ms);
+  const [taken] = send(session, frame('1', { ageMs: 1_000 }), kept(6_000));
+  assert(taken?.kind === 'append');
+  const envelope = decodeEnvelope(taken.data);
+  assert(typeof envelope !== 'string');
+  assert.equal(envelope.header.notAfter, 10_000 + 28_000 - 7_000);
+  assert.equal(envelope.header.at, 10_000 - 7_000);
+  assert.equal(faultOf(send(session, frame('2', { ageMs: 22_000 }), kept(6_000))), 'SEND_EXPIRED');
+});
+
+test('[SESSION-13] what was read before its session stood may have lain unread before that, however young the session is', () => {
+  const session = opened();
+  const woken = { ...at(100_000, true, 20_000, 200), monotonicMs: 100 };
+  assert.equal(faultOf(send(session, frame('1'), woken)), 'UNDECIDED');
+  assert.equal(faultOf(send(session, frame('2', { ageMs: 9_000 }), woken)), 'SEND_EXPIRED');
 });
 
 test('[SESSION-6] who gives a refused frame up says so by its age', () => {

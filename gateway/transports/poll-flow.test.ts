@@ -139,25 +139,40 @@ test('a poll that the client leaves takes nothing with it', async () => {
 test('what comes before welcome waits for it, in order and within a bound', async () => {
   const { clock, flow, poll, hub } = flowUnderTest();
   poll(0);
-  flow.receive(Buffer.from('hello'));
-  assert(flow.receiveWhenOpen([Buffer.from('1'), Buffer.from('2')]));
-  assert(!flow.receiveWhenOpen([Buffer.alloc(999)]));
+  flow.receive(Buffer.from('hello'), 0);
+  assert(flow.receiveWhenOpen([Buffer.from('1'), Buffer.from('2')], 0));
+  assert(!flow.receiveWhenOpen([Buffer.alloc(999)], 0));
   flow.send('{"type":"wait"}');
   await clock.advance(0);
   assert.deepEqual(heard(hub), ['hello']);
   flow.send(welcome);
   assert.deepEqual(heard(hub), ['hello']);
-  assert(flow.receiveWhenOpen([Buffer.from('3')]));
+  assert(flow.receiveWhenOpen([Buffer.from('3')], 0));
   await clock.advance(0);
-  assert(flow.receiveWhenOpen([Buffer.from('4')]));
+  assert(flow.receiveWhenOpen([Buffer.from('4')], 0));
   assert.deepEqual(heard(hub), ['hello', '1', '2', '3', '4']);
+});
+
+test('[POLL-20] what waits for welcome is handed on with the time since which it is there', async () => {
+  const { clock, flow, hub } = flowUnderTest();
+  const since: (number | undefined)[] = [];
+  hub.received = (_flow, _data, _binary, sinceMs) => void since.push(sinceMs);
+  const beganMs = clock.monotonicMs();
+  flow.receive(Buffer.from('hello'), beganMs);
+  flow.receiveWhenOpen([Buffer.from('1'), Buffer.from('2')], beganMs);
+  await clock.advance(3_000);
+  flow.receiveWhenOpen([Buffer.from('3')], beganMs + 3_000);
+  await clock.advance(2_000);
+  flow.send(welcome);
+  await clock.advance(0);
+  assert.deepEqual(since, [beganMs, beganMs, beganMs, beganMs + 3_000]);
 });
 
 test('however short they are, no more messages wait for welcome than one poll may bring', () => {
   const { flow } = flowUnderTest();
   const short = (count: number) => Array.from({ length: count }, () => Buffer.alloc(0));
-  assert(flow.receiveWhenOpen(short(1_000)));
-  assert(!flow.receiveWhenOpen(short(1)));
+  assert(flow.receiveWhenOpen(short(1_000), 0));
+  assert(!flow.receiveWhenOpen(short(1), 0));
 });
 
 test('a flow that goes on for another answers when there is more than welcome, and all that was asked', async () => {
@@ -174,7 +189,7 @@ test('a flow that goes on for another answers when there is more than welcome, a
 
   const asking = flowUnderTest();
   asking.flow.goesOn(1);
-  asking.flow.receiveWhenOpen([Buffer.from('{"type":"send"}')]);
+  asking.flow.receiveWhenOpen([Buffer.from('{"type":"send"}')], 0);
   const asked = asking.poll(0);
   asking.flow.send('{"type":"wait"}');
   asking.flow.send(welcome);
@@ -206,7 +221,7 @@ test('a flow that goes on for another does not wait for ever: not for an answer,
 test('closed before welcome: the fault is that of the request', async () => {
   const { clock, flow, poll, hub } = flowUnderTest();
   const first = poll(0);
-  assert(flow.receiveWhenOpen([Buffer.from('1')]));
+  assert(flow.receiveWhenOpen([Buffer.from('1')], 0));
   flow.send('{"type":"bye","fault":"TOKEN_EXPIRED","spreadMs":0}');
   flow.close('TOKEN_EXPIRED');
   assert.deepEqual(hub.of('closed'), []);
@@ -236,7 +251,7 @@ test('closed after welcome: its last words are an answer, and whoever polls on i
   flow.send('{"type":"bye"}');
   flow.close('REPLACED');
   flow.send('{"type":"late"}');
-  flow.receive(Buffer.from('late'));
+  flow.receive(Buffer.from('late'), 0);
   await clock.advance(100);
   assert.deepEqual(hub.of('closed'), [{ kind: 'closed', flow, fault: 'REPLACED' }]);
   const last = poll(1);

@@ -38,6 +38,12 @@ interface Standing {
   readonly headers: Headers;
 }
 
+/** A message, and since when it is here. */
+interface Kept {
+  readonly message: Uint8Array;
+  readonly sinceMs: number;
+}
+
 /** How a dialect's `welcome` begins, wherever this transport is spoken. */
 const welcomeBegins = '{"type":"welcome"';
 /** How the answers to what a client asked begin. */
@@ -64,7 +70,7 @@ export class PollFlow implements Flow {
   private cancelTimer: Cancel | undefined;
   private answerDue: boolean;
   /** What waits for `welcome`; `undefined`: it was said, and nothing waits any more. */
-  private kept: Uint8Array[] | undefined;
+  private kept: Kept[] | undefined;
   private keptBytes: number;
   private welcomed: boolean;
   /** How many answers the first answer waits for; `undefined`: it waits no more, or never did. */
@@ -145,20 +151,20 @@ export class PollFlow implements Flow {
     }
   }
 
-  /** Hands the hub a message at once. */
-  receive(message: Uint8Array): void {
-    if (this.closedFor === undefined && !this.over) this.deps.events.received(this, message, false);
+  /** Hands the hub a message at once. @param sinceMs since when it is here, by the monotonic clock. */
+  receive(message: Uint8Array, sinceMs: number): void {
+    if (this.closedFor === undefined && !this.over) this.deps.events.received(this, message, false, sinceMs);
   }
 
   /** Hands the hub these messages in order, after `welcome`; false where too much waits for it already. */
-  receiveWhenOpen(messages: readonly Uint8Array[]): boolean {
+  receiveWhenOpen(messages: readonly Uint8Array[], sinceMs: number): boolean {
     if (this.kept === undefined) {
-      for (const message of messages) this.receive(message);
+      for (const message of messages) this.receive(message, sinceMs);
       return true;
     }
     const bytes = messages.reduce((sum, message) => sum + message.byteLength, this.keptBytes);
     if (bytes > this.options.pollBytesMax || this.kept.length + messages.length > KEPT_MAX) return false;
-    this.kept.push(...messages);
+    for (const message of messages) this.kept.push({ message, sinceMs });
     this.keptBytes = bytes;
     return true;
   }
@@ -185,9 +191,9 @@ export class PollFlow implements Flow {
   }
 
   private release(): void {
-    const messages = this.kept ?? [];
+    const kept = this.kept ?? [];
     this.kept = undefined;
-    for (const message of messages) this.receive(message);
+    for (const { message, sinceMs } of kept) this.receive(message, sinceMs);
     if (this.awaited !== undefined) this.deps.clock.after(GATHER_MS, () => this.gatheredLate());
   }
 

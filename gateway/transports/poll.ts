@@ -74,17 +74,18 @@ export function createPoll(
       answer(fault, closes);
     };
     if (!originAllowed) return refuse('ORIGIN_REFUSED', true);
+    const sinceMs = deps.clock.monotonicMs();
     readBody(response, exchange, options.pollBytesMax, deps.clock, bodies, (body) => {
       const incoming = typeof body === 'string' ? body : incomingPoll(body, options.messageBytesMax);
       if (typeof incoming === 'string') return refuse(incoming, typeof body === 'string');
       const known = flowOf(incoming);
       if (known !== undefined) {
-        if (!known.receiveWhenOpen(incoming.messages)) return refuse('TOO_MANY_PENDING', false);
+        if (!known.receiveWhenOpen(incoming.messages, sinceMs)) return refuse('TOO_MANY_PENDING', false);
         return known.poll(incoming.request.turn ?? 0, exchange, headers);
       }
       const fault = events.admit(opening);
       if (fault !== undefined) return answer(fault, false);
-      openFlow(incoming, opening).poll(0, exchange, headers);
+      openFlow(incoming, opening, sinceMs).poll(0, exchange, headers);
     });
   }
 
@@ -96,15 +97,19 @@ export function createPoll(
     return undefined;
   }
 
-  function openFlow({ request, messages, greets }: IncomingPoll, opening: Opening): PollFlow {
+  function openFlow(
+    { request, messages, greets }: IncomingPoll,
+    opening: Opening,
+    sinceMs: number,
+  ): PollFlow {
     const flow = new PollFlow(deps.flowNumber(), deps.random.id(), opening, options, flowDeps);
     flows.set(flow.id, flow);
     events.opened(flow, dialect);
     flow.opening = withoutBearer(opening);
     // With its welcome alone only where the client waits for an answer that went elsewhere.
     if (!greets && (messages.length > 0 || !request.unanswered)) flow.goesOn(messages.length);
-    flow.receive(greets ? messages[0]! : helloOf(request));
-    flow.receiveWhenOpen(greets ? messages.slice(1) : messages);
+    flow.receive(greets ? messages[0]! : helloOf(request), sinceMs);
+    flow.receiveWhenOpen(greets ? messages.slice(1) : messages, sinceMs);
     return flow;
   }
 

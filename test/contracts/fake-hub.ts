@@ -44,7 +44,7 @@ export class FakeHub implements TransportEvents {
     this.note({ kind: 'opened', flow, dialect: dialect.name, bearer: flow.opening.bearer });
   }
 
-  received(flow: Flow, data: Uint8Array, binary: boolean): void {
+  received(flow: Flow, data: Uint8Array, binary: boolean, _sinceMs?: number): void {
     const text = Buffer.from(data).toString();
     this.note({ kind: 'received', flow, text, binary });
     this.reaction(flow, text);

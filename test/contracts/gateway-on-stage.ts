@@ -30,7 +30,8 @@ export interface Asked {
 export interface StageFlow {
   readonly messages: ServerMessage[];
   closedFor: string | undefined;
-  say(message: object): void;
+  /** @param sinceMs since when the transport has it, where it has kept it. */
+  say(message: object, sinceMs?: number): void;
   cut(): void;
   of<T extends ServerMessage['type']>(type: T): Extract<ServerMessage, { type: T }>[];
 }
@@ -118,7 +119,7 @@ function opened(events: TransportEvents, number: number, listener: Listener): St
   const stageFlow: StageFlow = {
     messages: [],
     closedFor: undefined,
-    say: (message) => events.received(flow, Buffer.from(JSON.stringify(message)), false),
+    say: (message, sinceMs) => events.received(flow, Buffer.from(JSON.stringify(message)), false, sinceMs),
     cut: () => events.closed(flow, undefined),
     of: (type) => stageFlow.messages.filter((one) => one.type === type) as never,
   };
