@@ -169,6 +169,16 @@ test('[SDK-10] another network: the second flow is welcomed before the first is 
   );
 });
 
+test('[SDK-76] a flow that answers nothing is given up while what was sent over it may still be repeated elsewhere', async (t) => {
+  const { clock, service, client } = setUp(t);
+  await clock.advance(100);
+  service.flow.open = false;
+  const sent = outcome(offer(client, 'a'));
+  await clock.advance(20_000);
+  assert.equal(sent.value?.position, 10);
+  assert.equal(service.flows.length, 2);
+});
+
 test('[SDK-11] a flow that died without a word is found by a ping, and given up', async (t) => {
   const { clock, service, statuses } = setUp(t);
   await clock.advance(70_000);

@@ -371,7 +371,7 @@ export function createConnection(
     const last = live;
     void next?.close();
     next = live = undefined;
-    last?.send('{"type":"bye"}');
+    last?.send(() => '{"type":"bye"}');
     return last?.close() ?? Promise.resolve();
   }
 

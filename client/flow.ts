@@ -5,13 +5,16 @@
 import type { Cursor } from '#wire/messages.ts';
 import type { Queue } from './api.ts';
 
+/** A message as JSON, made when it goes: a send says how old it is by then. */
+export type Text = (nowMs: number) => string;
+
 export interface Flow {
   readonly transport: 'websocket' | 'poll';
   /**
    * Hands messages over; those of one call go together, if a request holds them. Nothing happens once the flow has
    * closed.
    */
-  send(...texts: string[]): void;
+  send(...texts: Text[]): void;
   /** Sends what was handed over, then closes. Resolves when the other side knows, or after a second. */
   close(): Promise<void>;
 }

@@ -3,13 +3,14 @@
  *
  * Until it is open an attempt has ten seconds; once open it stays for as long as the service keeps it in its
  * queue. Where nothing is heard for `pingMs`, it asks with a `ping`; nothing for as long again, and it is
- * dead: TCP itself would need minutes to find out.
+ * dead: TCP itself would need minutes to find out. Where the app has asked something it is sooner dead: while
+ * what it sent may still be repeated elsewhere.
  */
 
 import type { ServerMessage } from '#wire/messages.ts';
 import { isAddress } from './addresses.ts';
 import { isCursor } from './cursors.ts';
-import type { Flow, FlowEnd, FlowEvents } from './flow.ts';
+import type { Flow, FlowEnd, FlowEvents, Text } from './flow.ts';
 import type { Platform } from './platform.ts';
 import { areWindows, timeOf } from './times.ts';
 
@@ -19,7 +20,7 @@ export interface Link {
   /** From 1, growing. */
   readonly number: number;
   readonly transport: Flow['transport'];
-  send(...texts: string[]): void;
+  send(...texts: Text[]): void;
   /** Asks for a sign of life, and ends without one. */
   probe(withinMs: number): void;
   close(): Promise<void>;
@@ -46,7 +47,8 @@ export interface LinkEvents {
 const OPEN_MS_MAX = 10_000;
 /** Before the service has told its own. */
 const PING_MS = 30_000;
-const PING = '{"type":"ping"}';
+/** Whoever is asked something is heard of within so long. */
+const ASKED_MS = 5_000;
 /** A flow that could not be begun. */
 const none: Flow = { transport: 'websocket', send: () => undefined, close: async () => undefined };
 
@@ -63,6 +65,7 @@ export function createLink(
   let heard = false;
   let welcomed = false;
   let pingMs = PING_MS;
+  let asked = false;
   let cancel = platform.after(OPEN_MS_MAX, () => end({}));
 
   function end(reason: Omit<LinkEnd, 'heard'>): void {
@@ -87,7 +90,7 @@ export function createLink(
   }
   function probe(withinMs: number): void {
     if (!alive || !opened) return;
-    flow.send(PING);
+    flow.send(() => '{"type":"ping"}');
     cancel();
     cancel = platform.after(withinMs, () => end({}));
   }
@@ -122,18 +125,26 @@ export function createLink(
     opened() {
       if (!alive) return;
       opened = true;
-      flow.send(hello());
+      flow.send(hello);
       this.heard();
     },
     heard() {
       if (!alive || !opened) return;
+      asked = false;
       cancel();
       cancel = platform.after(pingMs, () => probe(pingMs));
     },
     received: (message) => alive && received(message as ServerMessage),
     closed: end,
   });
-  return { number, transport: flow.transport, send: (...texts) => flow.send(...texts), probe, close };
+  function send(...texts: Text[]): void {
+    flow.send(...texts);
+    if (asked || !alive) return;
+    asked = true;
+    cancel();
+    cancel = platform.after(ASKED_MS, () => probe(ASKED_MS));
+  }
+  return { number, transport: flow.transport, send, probe, close };
 }
 
 /** Whether it has what this client builds on. */

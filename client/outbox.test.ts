@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { Text } from './flow.ts';
 import * as box from './outbox.ts';
 
 const limits: box.Outbox['limits'] = {
@@ -22,8 +23,8 @@ function open(told = limits): box.Outbox {
   return outbox;
 }
 
-function idsOf(texts: readonly string[]): string[] {
-  return texts.map((text) => JSON.parse(text).id);
+function idsOf(texts: readonly Text[]): string[] {
+  return texts.map((text) => JSON.parse(text(0)).id);
 }
 
 const steps = fc.array(
@@ -189,12 +190,24 @@ test('[OUTBOX-2] a new flow gets what is unanswered first, in order, under the s
   box.ask(outbox, asked('d'), 100);
   assert.deepEqual(box.due(outbox, 100).write, []);
   box.flowUp(outbox, 2, limits);
-  const written = box.due(outbox, 1_500).write.map((text) => JSON.parse(text));
+  const written = box.due(outbox, 1_500).write.map((text) => JSON.parse(text(1_500)));
   assert.deepEqual(written, [
     { type: 'send', id: 'a', ageMs: 1_500 },
     { type: 'send', id: 'c', ageMs: 1_500 },
     { type: 'send', id: 'd' },
   ]);
+});
+
+test('[OUTBOX-13] a send says how old it is when it goes, however long ago it was handed to its flow', () => {
+  const outbox = open();
+  box.ask(outbox, asked('a'), 0);
+  const [first] = box.due(outbox, 1_000).write;
+  box.flowLost(outbox);
+  box.flowUp(outbox, 2, limits);
+  const [again] = box.due(outbox, 3_000).write;
+  const ages = [first, again].map((text) => JSON.parse(text!(9_000)).ageMs);
+  assert.deepEqual(ages, [8_000, 8_000]);
+  assert.equal(JSON.parse(first!(1_000)).ageMs, undefined);
 });
 
 test('[OUTBOX-3] a refusal stops its lane until all that was written is answered and the time has passed; others go on', () => {
@@ -327,7 +340,11 @@ test('[OUTBOX-10] a request that is no send is repeated until it is answered; re
   box.ask(outbox, asked('a', 'r/room', { ttlMs: undefined }), 0);
   box.due(outbox, 0);
   box.flowUp(outbox, 2, limits);
-  assert.deepEqual(box.due(outbox, 3_600_000).write, ['{"type":"send","id":"a"}']);
+  const late = 3_600_000;
+  assert.deepEqual(
+    box.due(outbox, late).write.map((text) => text(late)),
+    ['{"type":"send","id":"a"}'],
+  );
   box.nacked(outbox, 2, { id: 'a', fault: 'UNAVAILABLE' }, 3_600_000);
   assert.deepEqual(box.due(outbox, 3_600_001).failed, [{ id: 'a', fault: 'UNAVAILABLE' }]);
 

@@ -18,7 +18,7 @@ import type { FaultCode } from '#wire/faults.ts';
 import { faultDefinition, isFaultCode } from '#wire/faults.ts';
 import type { SessionLimits } from '#wire/messages.ts';
 import type { ClientFault } from './api.ts';
-import { TOGETHER_CHARS_MAX } from './flow.ts';
+import { type Text, TOGETHER_CHARS_MAX } from './flow.ts';
 import { timeOf } from './times.ts';
 
 export type AnyFault = FaultCode | ClientFault | (string & {});
@@ -75,8 +75,8 @@ export interface Failed {
 }
 
 export interface Due {
-  /** Texts to write now, in order. */
-  readonly write: readonly string[];
+  /** What to write now, in order. */
+  readonly write: readonly Text[];
   readonly failed: readonly Failed[];
   /** When to ask again, if nothing happens before. */
   readonly wakeMs: number;
@@ -198,7 +198,7 @@ export function nacked(
 /** What to write now, and what to give up. Counts what it returns as written. */
 export function due(outbox: Outbox, nowMs: number): Due {
   const failed = givenUp(outbox, nowMs);
-  const write: string[] = [];
+  const write: Text[] = [];
   let wakeMs = Infinity;
   let underWay = 0;
   let bytes = 0;
@@ -237,11 +237,13 @@ export function due(outbox: Outbox, nowMs: number): Due {
   return { write, failed, wakeMs };
 }
 
-function written(outbox: Outbox, entry: Entry, nowMs: number): string {
+function written(outbox: Outbox, entry: Entry, nowMs: number): Text {
   entry.flow = outbox.flow;
-  const repeat = entry.firstMs !== undefined && entry.ttlMs !== undefined;
   entry.firstMs ??= nowMs;
-  return repeat ? `${entry.text},"ageMs":${Math.ceil(nowMs - entry.firstMs)}}` : `${entry.text}}`;
+  return (goesMs) => {
+    const ageMs = entry.ttlMs && Math.floor(goesMs - entry.firstMs!);
+    return entry.text + (ageMs ? `,"ageMs":${ageMs}}` : '}');
+  };
 }
 
 function givenUp(outbox: Outbox, nowMs: number): Failed[] {

@@ -19,12 +19,45 @@ test('[POLL-15] whatever is answered, the flow goes on or ends, and what is no m
       received: (message) => void received.push(message),
       closed: (end) => void ends.push(end),
     });
-    flow.send('{"type":"hello"}');
+    flow.send(() => '{"type":"hello"}');
     await clock.advance(1_000);
     const isOurs = text.includes('pong');
     assert.deepEqual(received, isOurs ? [{ type: 'pong' }] : []);
     assert.equal(ends.length, isOurs ? 0 : 1, text);
   }
+});
+
+test('[POLL-21] what waits while two requests hang is written when it goes, with the age that it has by then', async () => {
+  const clock = createVirtualClock();
+  const bodies: string[] = [];
+  const answers: ((answer: Response) => void)[] = [];
+  const fetched = (_: string, { body }: { readonly body: string }) => {
+    bodies.push(body);
+    return new Promise<Response>((resolve) => answers.push(resolve));
+  };
+  const answer = (turn: number) =>
+    answers[turn - 1]?.(new Response(`{"flow":"f","turn":${turn},"messages":[]}`));
+  const platform = { after: clock.after, nowMs: clock.monotonicMs, fetch: fetched } as unknown as Platform;
+  const bearings = () => ({ resume: undefined, cursors: [], unanswered: undefined });
+  const events = { opened: () => undefined, heard: () => undefined, received: () => undefined };
+  const closed = () => assert.fail('the flow goes on');
+  const flow = openPollFlow('https://gateway.test', platform, bearings, { ...events, closed });
+  const beganMs = clock.monotonicMs();
+  const age = (nowMs: number) => `{"ageMs":${nowMs - beganMs}}`;
+  flow.send(age);
+  await clock.advance(10);
+  answer(1);
+  await clock.advance(10);
+  flow.send(age);
+  await clock.advance(10);
+  flow.send(age);
+  await clock.advance(9_000);
+  assert.equal(bodies.length, 3, 'one waits for news, one for its answer');
+  answer(2);
+  answer(3);
+  await clock.advance(10);
+  const went = bodies.map((body) => JSON.parse(body).messages);
+  assert.deepEqual(went, [[{ ageMs: 0 }], [], [{ ageMs: 20 }], [{ ageMs: 9_030 }]]);
 });
 
 test('[POLL-18] an answer does not wait for that of an elder request which led to another gateway: the flow begins again', async () => {
@@ -46,14 +79,14 @@ test('[POLL-18] an answer does not wait for that of an elder request which led t
     platform,
     () => ({ resume: 'r', cursors: [], unanswered: undefined }),
     {
-      opened: () => flow.send('{"type":"hello"}'),
+      opened: () => flow.send(() => '{"type":"hello"}'),
       heard: () => undefined,
       received: (message) => void received.push((message as { type: string }).type),
       closed: () => assert.fail('the flow goes on'),
     },
   );
   await clock.advance(100);
-  flow.send('{"type":"send","id":"m1"}');
+  flow.send(() => '{"type":"send","id":"m1"}');
   await clock.advance(1_000);
   assert.equal(asked.length, 3);
   assert.deepEqual(received, ['welcome']);

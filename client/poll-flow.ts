@@ -16,7 +16,14 @@
  */
 
 import type { PollAnswer } from '#wire/messages.ts';
-import { type Bearings, type Flow, type FlowEnd, type FlowEvents, TOGETHER_CHARS_MAX } from './flow.ts';
+import {
+  type Bearings,
+  type Flow,
+  type FlowEnd,
+  type FlowEvents,
+  type Text,
+  TOGETHER_CHARS_MAX,
+} from './flow.ts';
 import type { Platform } from './platform.ts';
 import { timeOf } from './times.ts';
 
@@ -74,8 +81,8 @@ interface Said {
 export function openPollFlow(url: string, platform: Platform, bearings: Bearings, events: FlowEvents): Flow {
   const address = url.replace(/^ws/, 'http') + POLL_PATH;
   let known: Known = {};
-  /** Messages, or several that go together, as they stand in an array. */
-  let unsent: string[] = [];
+  /** Messages, and several that go together. */
+  let unsent: Text[][] = [];
   /** Oldest first. */
   let underWay: Request[] = [];
   let scheduled = false;
@@ -115,11 +122,16 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
   /** As many as one request may hold, and one call's at least. */
   function takeMessages(): string[] {
     let chars = 0;
-    const tooMany = unsent.findIndex((text, i) => {
-      chars += text.length;
+    const tooMany = unsent.findIndex((texts, i) => {
+      chars += joined(texts).length;
       return i > 0 && chars > TOGETHER_CHARS_MAX;
     });
-    return unsent.splice(0, tooMany < 0 ? unsent.length : tooMany);
+    return unsent.splice(0, tooMany < 0 ? unsent.length : tooMany).map(joined);
+  }
+
+  /** As it stands in an array. */
+  function joined(texts: readonly Text[]): string {
+    return texts.map((text) => text(platform.nowMs())).join(',');
   }
 
   async function post(
@@ -227,7 +239,7 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
     send(...texts) {
       if (!alive) return;
       // As one, so that they are not split over two requests, which may overtake one another.
-      unsent.push(texts.join(','));
+      unsent.push(texts);
       schedule();
     },
     async close() {
@@ -235,7 +247,7 @@ export function openPollFlow(url: string, platform: Platform, bearings: Bearings
       alive = false;
       forgetRequests();
       // The last says that it closes, and goes whatever has no room any more.
-      const messages = [...takeMessages(), ...unsent.slice(-1)];
+      const messages = [...takeMessages(), ...unsent.slice(-1).map(joined)];
       if (messages.length === 0 || known.flow === undefined) return;
       await new Promise<void>((resolve) => {
         const cancel = platform.after(CLOSE_MS_MAX, resolve);
@@ -271,8 +283,7 @@ function isWelcome(said: unknown): boolean {
 }
 
 function isAnswer(said: unknown): boolean {
-  const { type } = said as Said;
-  return type === 'ack' || type === 'nack';
+  return /^n?ack$/.test(String((said as Said).type));
 }
 
 function refusal(response: Response, { fault, retryAfterMs, etaMs, ahead }: Answered['body']): FlowEnd {

@@ -43,7 +43,7 @@ export function openWebSocketFlow(
   return {
     transport: 'websocket',
     send(...texts) {
-      if (open) for (const text of texts) socket.send(text);
+      if (open) for (const text of texts) socket.send(text(platform.nowMs()));
     },
     close() {
       open = false;
