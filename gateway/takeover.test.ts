@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createStage } from '#router/stage.ts';
+import { createStage, type Stage } from '#router/stage.ts';
 import { startGatewayOnStage } from '#test/contracts/gateway-on-stage.ts';
 
 test('[GAP-11] a frame that dies while the partition has no router is said to be missing, however short its time was', async () => {
@@ -29,4 +29,50 @@ test('[GAP-11] a frame that dies while the partition has no router is said to be
     bob.of('gap').map(({ to }) => to),
     [ack.position],
   );
+});
+
+/** The owner to come is brought the log late, as by a bus that has to find it first. */
+function followsLate(stage: Stage, lateMs: number): void {
+  const { log } = stage.bus;
+  const { follow } = log;
+  const late: typeof follow = (partition, after, sink) => {
+    let stop = (): void => undefined;
+    const cancel = stage.clock.after(lateMs, () => {
+      stop = follow(partition, after, sink).stop;
+    });
+    return {
+      stop() {
+        cancel();
+        stop();
+      },
+    };
+  };
+  Object.assign(log, { follow: late });
+}
+
+test('[GAP-14] who joins a room just after a takeover gets nothing of before it', async () => {
+  const stage = createStage({ partitions: 1 });
+  const router = await stage.mortalRouter();
+  const { connect, token } = await startGatewayOnStage(stage);
+  const [ann, bob] = [connect(), connect()];
+  ann.say({ type: 'hello', device: 'phone', token: token('ann') });
+  bob.say({ type: 'hello', device: 'phone', token: token('bob') });
+  await stage.clock.advance(100);
+  const frame = { to: { room: 'team' }, kind: 'offer', body: {} };
+  ann.say({ type: 'send', id: 'before', ...frame });
+  ann.say({ type: 'send', id: 'short', ...frame, ttlMs: 1_000 });
+  await stage.clock.advance(2_000);
+  router.kill();
+  followsLate(stage, 1_000);
+  bob.say({ type: 'join', id: 'j', room: 'team' });
+  await stage.router();
+  await stage.clock.advance(5_000);
+  assert.equal(bob.of('ack').length, 1);
+  ann.say({ type: 'send', id: 'after', ...frame });
+  await stage.clock.advance(2_000);
+  assert.deepEqual(
+    bob.of('frame').map(({ id }) => id),
+    ['after'],
+  );
+  assert.deepEqual(bob.of('gap'), []);
 });

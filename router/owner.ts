@@ -59,6 +59,8 @@ export interface Owner {
   readonly last: LastPositions;
   /** Everything up to here was forwarded. */
   position: number;
+  /** Where the log ended when the partition was taken: to who begins with the present, nothing up to here is new. */
+  readonly endAtFirst: number;
   /** Frames up to here are not judged again. */
   readonly judged: number;
   readonly verdicts: Verdicts;
@@ -112,6 +114,7 @@ export function startOwner(context: OwnerContext, partition: number, term: numbe
     directory: createDirectory(directoryEvents(), config.ROUTER_SESSIONS_PER_USER_MAX, start.orderMin),
     last: createLastPositions(start.from),
     position: start.from,
+    endAtFirst: start.end,
     judged: start.judged,
     verdicts: createVerdicts(config.ROUTER_UNREACHABLE_HELD_MAX),
     changes: createChanges(),

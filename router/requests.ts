@@ -70,13 +70,13 @@ function answerPartition(
     registration.complete = true;
     tickOwner(owner, now);
   }
-  const { term, epoch, position, last } = owner;
+  const { term, epoch, position, endAtFirst, last } = owner;
   return {
     partition,
     term,
     registration: registration.id,
     epoch,
-    head: position,
+    head: Math.max(position, endAtFirst),
     floor: last.floor,
     attached,
   };

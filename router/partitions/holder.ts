@@ -37,6 +37,8 @@ export interface Start {
   readonly inherited: boolean;
   /** The log is followed after this position. */
   readonly from: number;
+  /** The log ended here when it was taken; on the way there from `from` the owner is behind. */
+  readonly end: number;
   /** Frames up to here are not judged unreachable again. */
   readonly judged: number;
   /** Orders of flows lie above this. */
@@ -196,7 +198,7 @@ async function take(state: HolderState, effect: Effect<'take'>): Promise<void> {
     return;
   }
   const epoch = state.log.epoch(partition);
-  const start = startAfter(before, epoch, end);
+  const start = { ...startAfter(before, epoch, end), end };
   state.starts.set(partition, { term, start });
   const position = start.from < end ? Math.min(before?.position ?? end, end) : end;
   const orderMax = orderBound(state, start.orderMin);
@@ -328,7 +330,11 @@ function decodedLease(value: Uint8Array): PartitionLease | undefined {
  * lost its tail goes on below them; whoever starts at its end leaves the frames alive to the gateways, which
  * read them when they attach.
  */
-export function startAfter(before: PartitionLease | undefined, epoch: string, end: number): Start {
+export function startAfter(
+  before: PartitionLease | undefined,
+  epoch: string,
+  end: number,
+): Omit<Start, 'end'> {
   const orderMin = before?.orderMax ?? 0;
   if (before === undefined || (before.epoch !== undefined && before.epoch !== epoch)) {
     return { inherited: before !== undefined, from: end, judged: end, orderMin };
