@@ -50,6 +50,35 @@ function followsLate(stage: Stage, lateMs: number): void {
   Object.assign(log, { follow: late });
 }
 
+test('[GAP-13] a frame that is dead when its router sees it is said to be missing to those who stand already', async () => {
+  const stage = createStage({ partitions: 1 });
+  const router = await stage.mortalRouter();
+  const { connect, token } = await startGatewayOnStage(stage);
+  const [ann, bob] = [connect(), connect()];
+  ann.say({ type: 'hello', device: 'phone', token: token('ann') });
+  bob.say({ type: 'hello', device: 'phone', token: token('bob') });
+  await stage.clock.advance(100);
+  router.kill();
+  const frame = { to: { user: 'bob' }, kind: 'offer', body: {} };
+  ann.say({ type: 'send', id: 'short', ...frame, ttlMs: 1_000 });
+  await stage.clock.advance(10);
+  const [ack] = ann.of('ack');
+  assert(ack?.position !== undefined);
+  followsLate(stage, 1_000);
+  await stage.router();
+  await stage.clock.advance(10_000);
+  ann.say({ type: 'send', id: 'after', ...frame });
+  await stage.clock.advance(100);
+  assert.deepEqual(
+    bob.of('frame').map(({ id }) => id),
+    ['after'],
+  );
+  assert.deepEqual(
+    bob.of('gap').map(({ to }) => to),
+    [ack.position],
+  );
+});
+
 test('[GAP-14] who joins a room just after a takeover gets nothing of before it', async () => {
   const stage = createStage({ partitions: 1 });
   const router = await stage.mortalRouter();

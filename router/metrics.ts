@@ -132,7 +132,7 @@ function deliveryMetrics(registers: Registry[]) {
     }),
     refused: new Counter({
       name: 'router_frames_refused_total',
-      help: 'Frames not forwarded: malformed, of a newer version, stored after their append was given up, expired.',
+      help: 'Frames not forwarded: malformed, of a newer version, stored after their append was given up; or expired, and forwarded only to be said to be missing.',
       labelNames: ['reason'] as const,
       registers,
     }),

@@ -224,15 +224,20 @@ function soundHeader({ context }: Owner, channel: Channel, data: Uint8Array): En
   return undefined;
 }
 
-/** Whether the frame exists; one that does not is counted. */
+/**
+ * Whether the frame exists; one that does not is counted. One that has outlived its time is counted too, and goes on all the
+ * same: only the gateways know who should have had it, and say that it is missing.
+ */
 function mayForward(owner: Owner, life: Life | undefined, position: number, storedAtMs: number): boolean {
   const { counts, bus } = owner.context;
   if (life === undefined) return false;
   if (position === 0) return true;
-  if (!landedInTime(life, storedAtMs)) counts.late.inc();
-  else if (!isAlive(life, storedAtMs, bus.log.nowMs())) counts.expired.inc();
-  else return true;
-  return false;
+  if (!landedInTime(life, storedAtMs)) {
+    counts.late.inc();
+    return false;
+  }
+  if (!isAlive(life, storedAtMs, bus.log.nowMs())) counts.expired.inc();
+  return true;
 }
 
 // Unreachable.
