@@ -57,20 +57,20 @@ function stage(
 function live(delivery: ReturnType<typeof createDelivery>, nowMs: () => number) {
   return {
     /** What the owner delivers. */
-    deliver(position: number): void {
-      const { data } = entry(position, nowMs());
+    deliver(position: number, body?: string): void {
+      const { data } = entry(position, nowMs(), body);
       const section = { partition: 0, term: 1, registration: 1, number: position };
       delivery.deliver({ ...section, entries: [[channel, position, nowMs(), data.length]] }, epoch, data, 0);
     },
   };
 }
 
-function entry(position: number, storedAtMs: number): LogEntry {
+function entry(position: number, storedAtMs: number, body = '{}'): LogEntry {
   const header: EnvelopeHeader = {
     ...{ v: 1, id: `${position}`, channel, kind: 'offer', format: 'json', at: storedAtMs, ttlMs },
     from: { user: 'ann', device: 'x', session: 'other' },
   };
-  return { channel, position, storedAtMs, data: encodeEnvelope(header, '{}') };
+  return { channel, position, storedAtMs, data: encodeEnvelope(header, body) };
 }
 
 const standing = (last: number): Standing => ({ epoch, head: last, floor: 0, last });
@@ -137,5 +137,29 @@ describe('a flow that takes no frames now', () => {
     await clock.advance(10);
     assert.deepEqual(handed, ['8']);
     assert.deepEqual(gaps, [{ epoch, from: 6, to: 7 }]);
+  });
+
+  test('[CURSOR-7] a flow that takes no frames has few bytes held back for it; the rest is read as fast as it takes them', async () => {
+    const body = `"${'x'.repeat(20_000)}"`;
+    const nowMs = createVirtualClock().nowMs();
+    const entries = Array.from({ length: 100 }, (_, i) => entry(7 + i, nowMs, body));
+    const pageOf = (after: number) => entries.filter(({ position }) => position > after).slice(0, 3);
+    const read: ReadOf = async (after) => ({
+      entries: pageOf(after),
+      through: pageOf(after).at(-1)!.position,
+    });
+    const { clock, handed, flow, delivery, sub, deliver } = stage(read, { epoch, position: 6 });
+    flow.ready = false;
+    delivery.attached(sub, standing(6));
+    for (const { position } of entries) deliver(position, body);
+    const heldBytes = (sub.held ?? []).reduce((sum, { frame }) => sum + frame.body.length, 0);
+    assert(heldBytes < 100_000, `${heldBytes} bytes are held back`);
+    flow.ready = true;
+    flow.wake();
+    await clock.advance(10);
+    assert.deepEqual(
+      handed,
+      entries.map(({ position }) => `${position}`),
+    );
   });
 });

@@ -3,7 +3,7 @@
  *
  * The cursor is the position of the last frame handed over; nothing at or before it is handed again, so
  * frames may come twice and from two sides, live from the router and read from the log, and the flow still
- * gets each once and in order. While it attaches or reads, live frames are held back (a bounded number; past
+ * gets each once and in order. While it attaches or reads, live frames are held back (a bounded number, of bounded size; past
  * that they are dropped and read instead).
  *
  *     attaching ──▶ reading ──▶ live
@@ -18,6 +18,8 @@ import type { Attachment, DeliveredFrame } from '../seams.ts';
 
 /** Live frames held back per subscription while it reads. */
 export const HELD_FRAMES_MAX = 128;
+/** Bytes of their bodies from which on no more are held back: they are handed over in one turn, as a page of a read is. */
+const HELD_BYTES_MAX = 65_536;
 
 /** The cursor of one that starts at the present, before the present is known. */
 export const FROM_NOW = -1;
@@ -137,7 +139,7 @@ export type ArrivalVerdict = 'hand' | 'held' | 'skip';
 export function arrived(sub: Subscription, frame: DeliveredFrame, diesAtMs: number): ArrivalVerdict {
   if (sub.phase === 'live') return frame.position === 0 || frame.position > sub.cursor ? 'hand' : 'skip';
   if (frame.position === 0 || sub.phase === 'gone') return 'skip';
-  if (sub.overflow > 0 || (sub.held?.length ?? 0) >= HELD_FRAMES_MAX) {
+  if (sub.overflow > 0 || isFull(sub.held)) {
     sub.held = undefined;
     sub.overflow = Math.max(sub.overflow, frame.position);
     return 'held';
@@ -145,6 +147,14 @@ export function arrived(sub: Subscription, frame: DeliveredFrame, diesAtMs: numb
   sub.held ??= [];
   sub.held.push({ frame, diesAtMs });
   return 'held';
+}
+
+function isFull(held: readonly Held[] | undefined): boolean {
+  if (held === undefined) return false;
+  return (
+    held.length >= HELD_FRAMES_MAX ||
+    held.reduce((sum, { frame }) => sum + frame.body.length, 0) >= HELD_BYTES_MAX
+  );
 }
 
 /** Whether the target of a frame includes this flow; a session does not get its own frames back. */
