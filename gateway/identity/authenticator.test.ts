@@ -103,6 +103,27 @@ test('keys come from the JWKS server, once for all who wait, and a rotated key i
   assert.equal(server.requests(), 2);
 });
 
+test('a rotated key is found although neither keys nor tokens have ids, and a wrong signature costs one request in a while', async () => {
+  const clock = createVirtualClock();
+  const [old, young, stranger] = [signer('old'), signer('young'), signer('stranger')];
+  const withoutIds = (one: Signer) => JSON.stringify(one.publicKey.export({ format: 'jwk' }));
+  let body = withoutIds(old);
+  await using server = await jwksServer((response) => response.end(body));
+  const authenticator = authenticatorWith(server.env, clock);
+  assert.equal(await authenticator.outcome(await old.token(clock, {})), 'ann');
+  body = withoutIds(young);
+  await clock.advance(COOLDOWN_MS);
+  for (const header of [{}, { kid: 'named in the token alone' }])
+    assert.equal(await authenticator.outcome(await young.token(clock, header)), 'ann');
+  for (let n = 0; n < 20; n++)
+    assert.equal(await authenticator.outcome(await stranger.token(clock, {})), 'TOKEN_SIGNATURE');
+  assert.equal(server.requests(), 2);
+  await clock.advance(COOLDOWN_MS);
+  await server.close();
+  for (let n = 0; n < 2; n++)
+    assert.equal(await authenticator.outcome(await stranger.token(clock, {})), 'AUTH_UNAVAILABLE');
+});
+
 test('made-up key ids cost the issuer one request in a while', async () => {
   const clock = createVirtualClock();
   const known = signer('known');

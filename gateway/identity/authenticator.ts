@@ -29,6 +29,8 @@ export interface AuthenticatorParts {
   readonly keysWereRead?: (outcome: 'ok' | 'failed') => void;
 }
 
+type Keys = readonly VerificationKey[] | FaultCode;
+
 const FETCH_MS_MAX = 5_000;
 const JWKS_BYTES_MAX = 512 * 1_024;
 
@@ -45,9 +47,17 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator & 
     ageMsMax: config.AUTH_TOKEN_AGE_MS_MAX,
   };
 
-  function checked(jwt: Jwt, keys: readonly VerificationKey[] | FaultCode): Identity | FaultCode {
+  function checked(jwt: Jwt, keys: Keys): Identity | FaultCode {
     const claims = typeof keys === 'string' ? keys : verifiedClaims(jwt, keys);
     return typeof claims === 'string' ? claims : identityOfClaims(claims, policy, clock.nowMs());
+  }
+
+  /** Where no id says which key it is, one that does not fit may have been rotated out. */
+  function checkedTwice(jwt: Jwt, keys: Keys): Identity | FaultCode | Promise<Identity | FaultCode> {
+    const first = checked(jwt, keys);
+    const now = isNoKeyOf(jwt, keys, first) ? keySet.keysNow(jwt.kid) : undefined;
+    if (now === undefined) return first;
+    return now instanceof Promise ? now.then((keys) => checked(jwt, keys)) : checked(jwt, now);
   }
   return {
     authenticate(credential) {
@@ -55,7 +65,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator & 
       const jwt = parsedJwt(credential.token);
       if (typeof jwt === 'string') return jwt;
       const keys = keySet.keysFor(jwt.kid);
-      return keys instanceof Promise ? keys.then((keys) => checked(jwt, keys)) : checked(jwt, keys);
+      return keys instanceof Promise ? keys.then((keys) => checkedTwice(jwt, keys)) : checkedTwice(jwt, keys);
     },
     seal(identity, session, device, inCallUntil) {
       const nowMs = clock.nowMs();
@@ -65,6 +75,11 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator & 
     },
     close: () => keySet.close(),
   };
+}
+
+function isNoKeyOf(jwt: Jwt, keys: Keys, outcome: Identity | FaultCode): boolean {
+  if (outcome !== 'TOKEN_SIGNATURE' && outcome !== 'TOKEN_ALGORITHM') return false;
+  return jwt.kid === undefined || (typeof keys !== 'string' && keys.some(({ kid }) => kid === undefined));
 }
 
 function createKeySetOf({ config, clock, log, keysWereRead = () => undefined }: AuthenticatorParts): KeySet {

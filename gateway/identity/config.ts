@@ -64,7 +64,7 @@ export const identityProperties = {
     minimum: 100,
     maximum: 3_600_000,
     description:
-      'After the keys were read, how long a token with an unknown key does not cause another reading.',
+      'After the keys were read, how long a token that fits none of them does not cause another reading.',
   }),
   SNOWSHED_SECRET: Type.Optional(
     Type.String({

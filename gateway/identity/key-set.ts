@@ -2,8 +2,8 @@
  * Key set: the issuer's keys as they were last read, and read again when that may help.
  *
  * They are read at the start, every `refreshMs` (so that a withdrawn key goes), a minute after a reading that
- * failed, and when a token names a key that is not among them; then at most once in `cooldownMs`, so that
- * made-up key ids cost the issuer nothing. Look-ups that wait share one reading. A reading that fails changes
+ * failed, and when a token names a key that is not among them, or fits none where keys have no ids; then at most
+ * once in `cooldownMs`, so that made-up tokens cost the issuer nothing. Look-ups that wait share one reading. A reading that fails changes
  * nothing: keys already known stay good, and a token with another key is told `AUTH_UNAVAILABLE`, as nobody
  * can say that it is wrong.
  */
@@ -18,6 +18,8 @@ type Found = readonly VerificationKey[] | FaultCode;
 export interface KeySet {
   /** The keys that a token with this key id may have been signed with. */
   keysFor(kid: string | undefined): Found | Promise<Found>;
+  /** The same as the issuer has them by now; `undefined` where they were read a moment ago. */
+  keysNow(kid: string | undefined): Found | Promise<Found> | undefined;
   close(): void;
 }
 
@@ -40,7 +42,11 @@ const AGAIN_MS = 60_000;
 
 /** Keys that are given once and for all. */
 export function createFixedKeySet(keys: readonly VerificationKey[]): KeySet {
-  return { keysFor: (kid) => candidates(keys, kid), close: () => undefined };
+  return {
+    keysFor: (kid) => candidates(keys, kid),
+    keysNow: () => undefined,
+    close: () => undefined,
+  };
 }
 
 /** @param initial keys read already; without them the first reading begins at once. */
@@ -78,6 +84,9 @@ export function createKeySet(source: KeySetSource, initial?: readonly Verificati
     reading ??= read();
     return reading;
   }
+  function isFresh(): boolean {
+    return reading === undefined && clock.monotonicMs() < nextMs;
+  }
   function outcome(kid: string | undefined): Found {
     const found = candidates(keys, kid);
     return found.length === 0 && failed ? 'AUTH_UNAVAILABLE' : found;
@@ -89,8 +98,12 @@ export function createKeySet(source: KeySetSource, initial?: readonly Verificati
     keysFor(kid) {
       const found = outcome(kid);
       const known = typeof found !== 'string' && found.length > 0;
-      if (known || (reading === undefined && clock.monotonicMs() < nextMs)) return found;
+      if (known || isFresh()) return found;
       return readOnce().then(() => outcome(kid));
+    },
+    keysNow(kid) {
+      if (isFresh()) return failed ? 'AUTH_UNAVAILABLE' : undefined;
+      return readOnce().then(() => (failed ? 'AUTH_UNAVAILABLE' : candidates(keys, kid)));
     },
     close() {
       closed = true;
