@@ -147,7 +147,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const errands = createErrands({ bus, clock, metrics, iceServers, routers, retryAfterMs, feed });
 
   const opening = createOpening({
-    ...{ authenticator, revocations, flows, metrics, log, feed, tell },
+    ...{ clock, authenticator, revocations, flows, metrics, log, feed, tell },
     spreadFor: admission.spreadFor,
     priorityUrl: config.GATEWAY_PRIORITY_URL,
     calls,
@@ -362,7 +362,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     async start() {
       routers.start();
       admission.start();
-      revocations.watch(opening.dropRevoked);
+      revocations.watch(opening.dropRevokedSoon);
       cancels.push(
         clock.every(1_000, everySecond),
         clock.every(HEARING_TICK_MS, () => ticked(hearing, clock.monotonicMs())),

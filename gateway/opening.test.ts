@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createStage } from '#router/stage.ts';
 import { startGatewayOnStage } from '#test/contracts/gateway-on-stage.ts';
+import type { Revocation } from './seams.ts';
 
 test('who is revoked while it waits gets no welcome, and was never counted as open', async () => {
   const stage = createStage({ partitions: 1 });
@@ -23,6 +24,45 @@ test('who is revoked while it waits gets no welcome, and was never counted as op
   assert.deepEqual(bob.of('welcome'), []);
   assert.equal(bob.closedFor, 'REVOKED');
   assert.equal(await open(), 1);
+});
+
+test('many revocations at once have the sessions looked through once, within the two seconds promised', async () => {
+  const stage = createStage({ partitions: 1 });
+  await stage.router();
+  const revoked = new Set<string>();
+  let looks = 0;
+  let told: (revocation: Revocation) => void = () => undefined;
+  const { connect, token } = await startGatewayOnStage(
+    stage,
+    {},
+    {
+      revoked({ user }) {
+        looks += 1;
+        return revoked.has(user);
+      },
+      watch(changed) {
+        told = changed;
+      },
+    },
+  );
+  const flows = ['ann', 'bob', 'eve'].map((user) => {
+    const flow = connect();
+    flow.say({ type: 'hello', device: 'phone', token: token(user) });
+    return flow;
+  });
+  await stage.clock.advance(1_000);
+  looks = 0;
+  for (let n = 0; n < 1_000; n++) {
+    const value = n === 500 ? 'bob' : `other${n}`;
+    revoked.add(value);
+    told({ kind: 'user', value, at: stage.clock.nowMs() });
+  }
+  await stage.clock.advance(1_000);
+  assert.deepEqual(
+    flows.map(({ closedFor }) => closedFor),
+    [undefined, 'REVOKED', undefined],
+  );
+  assert.equal(looks, flows.length);
 });
 
 test('a send that the transport kept until its session stood has the age that it has by then', async () => {
