@@ -11,6 +11,8 @@ import type { Gap, Standing } from './subscription.ts';
 const channel = 'u/bob';
 const epoch = 'e';
 const ttlMs = 2_000;
+const readsMax = 4;
+const who = { channel, flow: 1, session: 's', user: 'bob', device: 'd', watch: false };
 
 type ReadOf = (after: number, upTo: number, leader: boolean) => Promise<Read>;
 
@@ -32,7 +34,7 @@ function stage(
   const gaps: Gap[] = [];
   const flow = { ready: true, wake: (): void => undefined };
   const delivery = createDelivery({
-    ...{ clock, log, readsMax: 4 },
+    ...{ clock, log, readsMax },
     events: {
       frame: (_flow, { header }) => void handed.push(header.id),
       standing: () => undefined,
@@ -49,7 +51,6 @@ function stage(
       reads: { inc: () => undefined },
     },
   });
-  const who = { channel, flow: 1, session: 's', user: 'bob', device: 'd', watch: false };
   const sub = delivery.add({ ...who, mode: undefined, state: undefined }, from);
   return { clock, asked, handed, gaps, flow, delivery, sub, ...live(delivery, clock.nowMs) };
 }
@@ -162,4 +163,27 @@ describe('a flow that takes no frames now', () => {
       entries.map(({ position }) => `${position}`),
     );
   });
+});
+
+test('who has gone, or was attached anew, while it waited for its turn to read asks nothing of the log', async () => {
+  const waiting: (() => void)[] = [];
+  const read: ReadOf = (_after, upTo) =>
+    new Promise((resolve) => waiting.push(() => resolve({ entries: [entry(upTo, 0)], through: upTo })));
+  const { clock, asked, delivery, sub } = stage(read, { epoch, position: 6 });
+  const others = Array.from({ length: readsMax + 1 }, () =>
+    delivery.add({ ...who, mode: undefined, state: undefined }, { epoch, position: 6 }),
+  );
+  for (const other of others) delivery.attached(other, standing(7));
+  delivery.attached(sub, standing(7));
+  await clock.advance(10);
+  assert.equal(asked.length, readsMax);
+  delivery.remove(others.at(-1)!);
+  delivery.announce(0);
+  delivery.attached(sub, standing(7));
+  while (waiting.length > 0) {
+    waiting.shift()!();
+    await clock.advance(10);
+  }
+  assert.equal(asked.length, readsMax + 1);
+  assert.equal(sub.phase, 'live');
 });

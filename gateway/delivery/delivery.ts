@@ -172,8 +172,9 @@ export function createDelivery({ log, events, metrics, readsMax, clock }: Delive
     let leader = !named;
     while (isReading(sub, round) && sub.cursor < upTo) {
       if (!(await events.writable(sub.flow)) || !isReading(sub, round)) return;
-      const { entries, through } = await readPage(sub, upTo, leader);
-      if (!isReading(sub, round)) return;
+      const page = await readPage(sub, round, upTo, leader);
+      if (page === undefined || !isReading(sub, round)) return;
+      const { entries, through } = page;
       for (const entry of entries) handEntry(sub, entry);
       if (through < upTo) {
         // A replica that brings nothing lags, or there is nothing any more: only the leader knows.
@@ -186,10 +187,17 @@ export function createDelivery({ log, events, metrics, readsMax, clock }: Delive
     }
   }
 
-  async function readPage(sub: Subscription, upTo: number, leader: boolean): Promise<Read> {
+  /** `undefined`: nobody waits for it any more, as whoever did has gone or was attached anew before its turn. */
+  async function readPage(
+    sub: Subscription,
+    round: number,
+    upTo: number,
+    leader: boolean,
+  ): Promise<Read | undefined> {
     const ticket = await tickets.take();
-    metrics.reads.inc();
     try {
+      if (!isReading(sub, round)) return undefined;
+      metrics.reads.inc();
       return await log.read(sub.channel, sub.cursor, upTo, PAGE_BYTES, leader);
     } finally {
       ticket.giveBack();
