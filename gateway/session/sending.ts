@@ -45,7 +45,11 @@ export function sendRequested(
   policy: SessionPolicy,
 ): SessionEffect[] {
   const fault = sendFault(session, request.frame, policy);
-  if (fault !== undefined) return refusal(request.frame.id, fault);
+  if (fault !== undefined) {
+    const known = session.queues?.get(request.frame.to.channel);
+    if (known !== undefined) givenUp(known, request.frame.id);
+    return refusal(request.frame.id, fault);
+  }
   if (session.sendsMoved) return sendRefusedForNow(session, request.frame, 'MOVED', undefined, at, policy);
   const frame = ofItsAge(request.frame, at);
   if (frame.volatile) return published(session, frame, traceparent, at, policy);

@@ -147,6 +147,16 @@ test('[SESSION-6] who gives a refused frame up says so by its age', () => {
   assert.deepEqual(send(session, frame('3', { ageMs: 400 }), at(1_600), rules), []);
 });
 
+test('[SESSION-6] who is refused for good after it was refused for now holds up nobody', () => {
+  const session = opened();
+  const rules = { ...policy, rate: { perSecond: 10, burst: 1 } };
+  const endless = frame('2', { ttlMs: policy.ttlMsMax + 1 });
+  send(session, frame('1'), at(1_000), rules);
+  assert.equal(faultOf(send(session, endless, at(1_000), rules)), 'RATE_LIMITED');
+  assert.equal(faultOf(send(session, endless, at(1_200), rules)), 'TTL_TOO_LONG');
+  assert.deepEqual(send(session, frame('3'), at(1_400), rules), []);
+});
+
 test('[SESSION-7] a flood costs its sender: refusals with a time, then the end of the flow', () => {
   const session = opened();
   const rules = { ...policy, rate: { perSecond: 1, burst: 2 } };
