@@ -22,11 +22,11 @@ function acceptance() {
   const vetting = createVetting(door, clock, metrics);
   const shutters = { follow: () => undefined, someShut: () => false, listens: { main: true, call: true } };
   const placesLeft = () => 1_000;
-  const its = createAcceptance(door, { metrics, vetting, shutters, handshakesPerTurn: 2, placesLeft });
+  const its = createAcceptance(door, { clock, metrics, vetting, shutters, handshakesPerTurn: 2, placesLeft });
   const wentOn: string[] = [];
   const gone = new Map<string, () => void>();
   return {
-    ...{ door, wentOn, gone },
+    ...{ door, wentOn, gone, clock, heldMs: its.heldMs },
     /** Many hellos by the listener for calls, from elsewhere. */
     judge(name: WaitingClass): void {
       const flow = { opening: { address: '192.0.2.9' } };
@@ -82,4 +82,20 @@ test('[DOOR-75] where the door is full, the listener for calls takes nobody eith
     assert.equal(door.handshakes.call, taken);
     assert.equal(door.listening.call, taken > 0);
   }
+});
+
+test('[DOOR-78] for how long those were held who went on a moment ago is known, and soon forgotten', async () => {
+  const { clock, heldMs, come, serve } = acceptance();
+  come('passes', 'passes too', 'm1', 'm2');
+  assert.equal(heldMs(), 0);
+  await clock.advance(3_000);
+  come('m3');
+  serve();
+  assert.equal(heldMs(), 3_000);
+  await clock.advance(1_000);
+  come('m4');
+  serve();
+  assert.equal(heldMs(), 3_000);
+  await clock.advance(2_000);
+  assert.equal(heldMs(), 0);
 });

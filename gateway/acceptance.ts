@@ -3,14 +3,17 @@
  * others, or is closed.
  */
 
+import type { Clock } from '#runtime/clock.ts';
 import { type Door, handshaken, knocked } from './door/door.ts';
 import { createHeld } from './held.ts';
+import { createHolds } from './holds.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Knock, Listener } from './seams.ts';
 import type { createShutters } from './shutters.ts';
 import type { createVetting } from './vetting.ts';
 
 export interface AcceptanceDeps {
+  readonly clock: Clock;
   readonly metrics: Pick<GatewayMetrics, 'dropped'>;
   readonly vetting: ReturnType<typeof createVetting>;
   readonly shutters: ReturnType<typeof createShutters>;
@@ -23,6 +26,7 @@ export interface AcceptanceDeps {
 export function createAcceptance(door: Door, deps: AcceptanceDeps) {
   const { metrics, vetting, shutters, handshakesPerTurn } = deps;
   const held = createHeld();
+  const holds = createHolds(deps.clock);
   /** Connections that went on in this turn without being held. */
   let passed = 0;
 
@@ -32,11 +36,13 @@ export function createAcceptance(door: Door, deps: AcceptanceDeps) {
       return held.count;
     },
     placesLeft: () => deps.placesLeft(held.count),
+    /** Nobody whose first words are read now was held for longer. */
+    heldMs: holds.longestMs,
     /** @param busy there is more to do than at once. @returns false: it is to be closed. */
     takes(knock: Knock, busy: boolean): boolean {
       const { listener } = knock;
       if (vetting.standsBehind(knock, busy || held.count > 0))
-        return vetting.putsOff(knock, deps.placesLeft(held.count));
+        return vetting.putsOff(holds.timed(knock), deps.placesLeft(held.count));
       if (held.count === 0 && passed < handshakesPerTurn) {
         passed += 1;
         return true;
@@ -47,7 +53,7 @@ export function createAcceptance(door: Door, deps: AcceptanceDeps) {
         shutters.follow();
         return false;
       }
-      held.hold(knock, () => handshaken(door, listener, false));
+      held.hold(holds.timed(knock), () => handshaken(door, listener, false));
       return true;
     },
     /** The oldest by these listeners goes on; what its handshake took is known after the loop has done it. */

@@ -371,6 +371,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     /** There is more to do than to hand frames on. */
     busy: () => wasBusy || waiting.size > 0,
     state,
+    heldMs: acceptance.heldMs,
     stop: () => looksAt?.(),
   };
 }

@@ -248,8 +248,8 @@ export function createDoorway(deps: DoorwayDeps) {
     flows.setTimer(record, 'inTime', SILENT_LOOK_MS, () => inTime(record, act));
   }
 
-  const { knocked, busy, stop } = keeper;
-  return { knocked, inTime, opened, stands, ended, busy, stop, fault, hello, heard, report, second };
+  const { knocked, busy, stop, heldMs } = keeper;
+  return { knocked, heldMs, inTime, opened, stands, ended, busy, stop, fault, hello, heard, report, second };
 }
 
 function isPoll(record: FlowRecord): boolean {

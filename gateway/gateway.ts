@@ -171,7 +171,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   function opened(flow: Flow, dialect: Dialect): void {
     const record = flows.add(flow, dialect);
-    record.unreadMs = unreadMs(hearing, clock.monotonicMs());
+    record.unreadMs = Math.max(unreadMs(hearing, clock.monotonicMs()), doorway.heldMs());
     doorway.opened(record);
     const [state, effects] = dialect.open(flow.opening, clock.nowMs());
     record.state = state;
