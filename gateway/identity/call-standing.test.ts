@@ -82,6 +82,27 @@ describe('call standing', () => {
     assert.equal(callSeen(standing, { ...frame, kind: 'hangup', direction: 'heard' }, 'ann', 1), undefined);
   });
 
+  test('[CALL-5] after a resume too nobody ends it by ringing, and it goes on when its own frames come', () => {
+    let standing: CallStanding | undefined = callResumed(50_000, LEASE_MS);
+    const seen = (kind: string, direction: CallFrame['direction'], call: string, peer: string) => {
+      standing = callSeen(standing, { kind, direction, call, peer }, 'ann', 20_000);
+    };
+    seen('offer', 'heard', 'c2', 'eve');
+    seen('candidate', 'heard', 'c2', 'eve');
+    seen('reject', 'sent', 'c2', 'eve');
+    assert.equal(inCallUntilMs(standing, LEASE_MS), 50_000);
+    seen('keepalive', 'sent', 'c9', 'bob');
+    seen('keepalive', 'heard', 'c9', 'bob');
+    assert.equal(inCallUntilMs(standing, LEASE_MS), 80_000);
+
+    standing = callResumed(50_000, LEASE_MS);
+    seen('offer', 'sent', 'c9', 'bob');
+    seen('answer', 'heard', 'c9', 'bob');
+    assert.equal(inCallUntilMs(standing, LEASE_MS), 80_000, 'its own, negotiated anew');
+    seen('hangup', 'heard', 'c9', 'bob');
+    assert.equal(standing, undefined);
+  });
+
   test('a call that follows one that was never hung up counts once it was answered, and not before', () => {
     const next = { call: 'c2', peer: 'eve', atMs: 31_000 };
     const talk = [offer, answered, { atMs: 20_000 }, { atMs: 20_000, direction: 'heard' } as const];

@@ -8,7 +8,7 @@
  * is said for long, clients send one now and then. Two devices of one user make no call.
  *
  * It outlives the gateway in the sealed resume token, by the time until which it counts. After a resume the id of the call
- * is not known, so the first frame of a call says it.
+ * is not known, so the first frame of a call says it; but an offer, which may be anybody's, only once it was answered.
  *
  * Pure, though it changes its state in place. `calls.ts` drives it.
  */
@@ -48,6 +48,8 @@ export function callSeen(
   if (standing === undefined || (standing.phase !== 'in' && kind === 'offer')) {
     return kind === 'offer' ? offered(call, peer, direction, nowMs) : standing;
   }
+  if (standing.call === undefined && (kind === 'offer' || standing.next?.call === call))
+    return otherSeen(standing, frame, self, nowMs);
   standing.call ??= call;
   standing.peer ??= peer;
   if (standing.call !== call || standing.peer !== peer) return otherSeen(standing, frame, self, nowMs);
