@@ -189,3 +189,26 @@ test('[GAP-12] a room that stands is not left out of where it stands by a join a
   assert.deepEqual(again.of('ack').at(-1)?.cursor, cursor);
   assert.deepEqual(idsOf(again), ['a']);
 });
+
+test('[GAP-15] who resumes in the last moment of a frame is told of it if it cannot be brought in time', async () => {
+  const { stage, flow, connect } = await annOnStage();
+  const { log } = stage.bus;
+  const before = await stage.append('u/ann', 'before');
+  const resumption = resumptionOf(flow);
+  flow.cut();
+  await stage.clock.advance(1_500 - (log.nowMs() % 1_000));
+  const dying = await stage.append('u/ann', 'dying', { header: { ttlMs } });
+  const { read } = log;
+  const slowly: typeof read = async (...asked) => {
+    await new Promise<void>((resolve) => stage.clock.after(400, resolve));
+    return read(...asked);
+  };
+  Object.assign(log, { read: slowly });
+  await stage.clock.advance(ttlMs - 200);
+  const again = connect();
+  const epoch = flow.of('frame')[0]?.epoch ?? '';
+  again.say({ type: 'hello', ...resumption, cursors: [{ channel: 'u/ann', epoch, position: before }] });
+  await stage.clock.advance(1_000);
+  assert.deepEqual(idsOf(again), []);
+  assert.deepEqual(gapsOf(again), [[before, dying]]);
+});

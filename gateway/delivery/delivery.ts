@@ -259,7 +259,7 @@ export function createDelivery({ log, events, metrics, readsMax, clock }: Delive
       return;
     }
     sub.phase = 'live';
-    sub.owedSince = 0;
+    sub.owedSinceMs = 0;
     for (const { frame, diesAtMs } of frames) handLive(sub, frame, diesAtMs, log.nowMs() < diesAtMs);
   }
 

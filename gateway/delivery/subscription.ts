@@ -52,10 +52,10 @@ export class Subscription implements Attachment {
   /** Whether the hub was told that it stands. */
   announced = false;
   /**
-   * Since when, on the log's clock in seconds, what outlives its time is missed; 0 once it has been live, as
-   * everything past its cursor was stored since then.
+   * Since when, on the log's clock, what outlives its time is missed; 0 once it has been live, as everything past its
+   * cursor was stored since then.
    */
-  owedSince: number;
+  owedSinceMs: number;
   held: Held[] | undefined = undefined;
   /** The last position that was dropped instead of held. */
   overflow = 0;
@@ -72,7 +72,7 @@ export class Subscription implements Attachment {
     this.state = who.state;
     this.epoch = epoch;
     this.cursor = cursor;
-    this.owedSince = Math.ceil(nowMs / 1_000);
+    this.owedSinceMs = nowMs;
   }
 }
 
@@ -172,7 +172,7 @@ export function isFor(sub: Subscription, frame: DeliveredFrame): boolean {
  * resumed, while the frame was alive. `diedAtMs`: unknown where the log has forgotten it.
  */
 export function isMissed(sub: Subscription, diedAtMs: number | undefined): boolean {
-  return sub.owedSince === 0 || (diedAtMs !== undefined && sub.owedSince * 1_000 < diedAtMs);
+  return sub.owedSinceMs === 0 || (diedAtMs !== undefined && sub.owedSinceMs < diedAtMs);
 }
 
 /** After a read: what was held, oldest first, and whether frames were dropped that have to be read now. */
