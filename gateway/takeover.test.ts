@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createStage, type Stage } from '#router/stage.ts';
-import { startGatewayOnStage } from '#test/contracts/gateway-on-stage.ts';
+import { resumptionOf, startGatewayOnStage } from '#test/contracts/gateway-on-stage.ts';
 
 test('[GAP-11] a frame that dies while the partition has no router is said to be missing, however short its time was', async () => {
   const stage = createStage({ partitions: 1 });
@@ -104,4 +104,32 @@ test('[GAP-14] who joins a room just after a takeover gets nothing of before it'
     ['after'],
   );
   assert.deepEqual(bob.of('gap'), []);
+});
+
+test('[GAP-16] who resumes at a router that is behind is told nothing of what died while he was away', async () => {
+  const stage = createStage({ partitions: 1 });
+  const router = await stage.mortalRouter();
+  const { connect, token } = await startGatewayOnStage(stage);
+  const [ann, bob] = [connect(), connect()];
+  ann.say({ type: 'hello', device: 'phone', token: token('ann') });
+  bob.say({ type: 'hello', device: 'phone', token: token('bob') });
+  await stage.clock.advance(100);
+  const resumption = resumptionOf(bob);
+  bob.cut();
+  router.kill();
+  const frame = { to: { user: 'bob' }, kind: 'offer', body: {} };
+  ann.say({ type: 'send', id: 'short', ...frame, ttlMs: 1_000 });
+  followsLate(stage, 2_000);
+  await stage.clock.advance(2_000);
+  const again = connect();
+  again.say({ type: 'hello', ...resumption });
+  await stage.router();
+  await stage.clock.advance(10_000);
+  ann.say({ type: 'send', id: 'after', ...frame });
+  await stage.clock.advance(100);
+  assert.deepEqual(
+    again.of('frame').map(({ id }) => id),
+    ['after'],
+  );
+  assert.deepEqual(again.of('gap'), []);
 });

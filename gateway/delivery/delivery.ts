@@ -259,7 +259,7 @@ export function createDelivery({ log, events, metrics, readsMax, clock }: Delive
       return;
     }
     sub.phase = 'live';
-    sub.owedSinceMs = 0;
+    sub.wasLive = true;
     for (const { frame, diesAtMs } of frames) handLive(sub, frame, diesAtMs, log.nowMs() < diesAtMs);
   }
 

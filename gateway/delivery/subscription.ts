@@ -51,11 +51,10 @@ export class Subscription implements Attachment {
   round = 0;
   /** Whether the hub was told that it stands. */
   announced = false;
-  /**
-   * Since when, on the log's clock, what outlives its time is missed; 0 once it has been live, as everything past its
-   * cursor was stored since then.
-   */
-  owedSinceMs: number;
+  /** Since when, on the log's clock, what outlives its time is missed. */
+  readonly owedSinceMs: number;
+  /** What the log has forgotten since then is missed too. */
+  wasLive = false;
   held: Held[] | undefined = undefined;
   /** The last position that was dropped instead of held. */
   overflow = 0;
@@ -172,7 +171,7 @@ export function isFor(sub: Subscription, frame: DeliveredFrame): boolean {
  * resumed, while the frame was alive. `diedAtMs`: unknown where the log has forgotten it.
  */
 export function isMissed(sub: Subscription, diedAtMs: number | undefined): boolean {
-  return sub.owedSinceMs === 0 || (diedAtMs !== undefined && sub.owedSinceMs < diedAtMs);
+  return diedAtMs === undefined ? sub.wasLive : sub.owedSinceMs < diedAtMs;
 }
 
 /** After a read: what was held, oldest first, and whether frames were dropped that have to be read now. */
