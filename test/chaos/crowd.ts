@@ -9,7 +9,11 @@ import { createSeededRandom, type Random } from '#runtime/random.ts';
 import { type Finding, findings, reportOf } from '../harness/checker.ts';
 import type { Fleet } from '../harness/fleet.ts';
 import { createRecorder, type Recorder } from '../harness/history.ts';
-import { createLastingSession, type LastingSession } from '../harness/lasting-session.ts';
+import {
+  createLastingSession,
+  type LastingOptions,
+  type LastingSession,
+} from '../harness/lasting-session.ts';
 
 export interface CrowdOptions {
   readonly stage: { readonly fleet: Fleet; token(user: string): string };
@@ -22,6 +26,8 @@ export interface CrowdOptions {
   readonly name?: string;
   /** The `PRESENCE_GRACE_MS` of the fleet; without it nothing is asked of presence. */
   readonly graceMs?: number;
+  /** Makes each of its sessions; default: such as know nothing of the SDK. */
+  readonly sessionOf?: (options: LastingOptions) => LastingSession;
 }
 
 export interface Tally {
@@ -57,11 +63,15 @@ export const seedDefault = Number(process.env['CHAOS_SEED'] ?? 20_261_001);
 const openAtOnce = 20;
 /** What an absence takes to be noticed, and what a takeover takes, come on top of the grace. */
 const noticedMs = 13_000;
+/** And so long a flow of polls stands to which nobody comes any more: the default of `POLL_LINGER_MS`. */
+const pollLingerMs = 15_000;
 
 /** Opens all sessions, evenly over the gateways. */
 export async function gatherCrowd(options: CrowdOptions): Promise<Crowd> {
   const { stage, rooms, membersPerRoom, seed = seedDefault, name = '', graceMs } = options;
-  const goneAfterMs = graceMs === undefined ? undefined : graceMs + noticedMs;
+  const create = options.sessionOf ?? createLastingSession;
+  const lingerMs = options.sessionOf === undefined ? 0 : pollLingerMs;
+  const goneAfterMs = graceMs === undefined ? undefined : graceMs + noticedMs + lingerMs;
   console.log(`CHAOS_SEED=${seed}`);
   const random = createSeededRandom(seed);
   const recorder = createRecorder();
@@ -73,7 +83,7 @@ export async function gatherCrowd(options: CrowdOptions): Promise<Crowd> {
   function sessionOf(i: number, device: string): LastingSession {
     const user = `${name}user-${i}`;
     const room = `${name}room-${i % rooms}`;
-    const session = createLastingSession({
+    const session = create({
       ...{ user, device, recorder, random, token: stage.token(user) },
       ...{ rooms: [room], watches: i < rooms ? [room] : [], urls: () => stage.fleet.urls() },
     });

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { askedOf, misused, numberOf } from '#tools/command-line.ts';
 import { reportOf } from '../harness/checker.ts';
 import { clientFaults, type FaultKind, processFaults } from './faults.ts';
-import { type ChaosFleet, type ChaosReport, runChaos, startChaosFleet } from './run.ts';
+import { type ChaosFleet, type ChaosReport, type Clients, runChaos, startChaosFleet } from './run.ts';
 
 const roundMs = 120_000;
 const acknowledgedPerMinuteMin = 10_000;
@@ -27,6 +27,7 @@ Needs a nats-server; takes a third of a core.
 
   --minutes N    how long (60)
   --bus KIND     alone, cluster, or both in turn (both)
+  --clients KIND raw (such as know nothing of the SDK), sdk, or both in turn (both)
   --seed N       what is done to whom, and when (20261001)
   --report DIR   where chaos.json and chaos.md are written (.cache/chaos)
   --help         this text
@@ -37,6 +38,7 @@ const { values } = askedOf(command, {
   options: {
     minutes: { type: 'string', default: '60' },
     bus: { type: 'string', default: 'both' },
+    clients: { type: 'string', default: 'both' },
     seed: { type: 'string', default: '20261001' },
     report: { type: 'string', default: join(import.meta.dirname, '..', '..', '.cache', 'chaos') },
   },
@@ -44,6 +46,8 @@ const { values } = askedOf(command, {
 const minutes = numberOf(command, 'minutes', values.minutes, { min: 0.1, max: 10_000 });
 if (!['alone', 'cluster', 'both'].includes(values.bus))
   misused(command, `--bus is alone, cluster or both, not ${values.bus}`);
+if (!['raw', 'sdk', 'both'].includes(values.clients))
+  misused(command, `--clients is raw, sdk or both, not ${values.clients}`);
 const firstSeed = numberOf(command, 'seed', values.seed, { min: 0 });
 const startMs = performance.now();
 const rounds: ChaosReport[] = [];
@@ -55,7 +59,15 @@ for (let turn = 0; minutesPassed() < minutes; turn++) {
       const seed = firstSeed + 10 * rounds.length;
       const ms = Math.min(roundMs, (minutes - minutesPassed()) * 60_000);
       const size = { rooms: 40, membersPerRoom: 10, framesPerSecond: 0.9 };
-      const options = { seed, ms, ...size, name: `r${rounds.length}-`, faultMsMax: 20_000, progress: say };
+      const options = {
+        seed,
+        ms,
+        ...size,
+        clients: clientsAt(rounds.length),
+        name: `r${rounds.length}-`,
+        faultMsMax: 20_000,
+        progress: say,
+      };
       const round = await runChaos(stage, options).catch((error: unknown) => endedEarly(seed, ms, error));
       rounds.push(round);
       progress(round);
@@ -118,6 +130,11 @@ function keepLogs({ fleet }: ChaosFleet, seed: number): void {
 function busAt(turn: number): 'alone' | 'cluster' {
   if (values.bus === 'both') return turn % 2 === 0 ? 'alone' : 'cluster';
   return values.bus === 'cluster' ? 'cluster' : 'alone';
+}
+
+function clientsAt(round: number): Clients {
+  if (values.clients === 'both') return round % 2 === 0 ? 'raw' : 'sdk';
+  return values.clients === 'sdk' ? 'sdk' : 'raw';
 }
 
 function minutesPassed(): number {

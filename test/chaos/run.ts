@@ -8,6 +8,7 @@
 import { createSeededRandom, type Random } from '#runtime/random.ts';
 import { type Finding, lifeOf } from '../harness/checker.ts';
 import { type Fleet, startFleet } from '../harness/fleet.ts';
+import { sdkSessions } from '../harness/sdk-session.ts';
 import { createHmacIssuer, type RotatingIssuer } from '../harness/tokens.ts';
 import { type Crowd, gatherCrowd } from './crowd.ts';
 import { clientFaults, type Fault, type FaultKind, processFaults, type Scene } from './faults.ts';
@@ -22,6 +23,8 @@ export interface ChaosOptions {
   readonly kinds?: readonly FaultKind[];
   /** For how long something is stopped, slow or cut at most. */
   readonly faultMsMax: number;
+  /** Whose clients: such as know nothing of the SDK, or the SDK itself (raw). */
+  readonly clients?: Clients;
   readonly name?: string;
   /** Ends as soon as something is wrong, for runs in which something has to be. */
   readonly untilWrong?: boolean;
@@ -30,6 +33,8 @@ export interface ChaosOptions {
   /** How long everything outstanding is waited for at the end. */
   readonly settleMs?: number;
 }
+
+export type Clients = 'raw' | 'sdk';
 
 export interface ChaosReport {
   readonly seed: number;
@@ -106,6 +111,7 @@ export async function runChaos(stage: ChaosFleet, options: ChaosOptions): Promis
   const crowd = await gatherCrowd({
     ...{ stage, rooms, membersPerRoom, framesPerSecond, seed, name },
     ...presence,
+    ...(options.clients === 'sdk' ? { sessionOf: sdkSessions() } : {}),
   });
   // Faults draw from their own numbers, so that how many frames were sent does not move them.
   const random = createSeededRandom(seed + 1);
@@ -178,9 +184,19 @@ async function reported(
       ...journal.failures,
       ...failures.map(String),
       ...(waiting > 0 ? [`${waiting} sends without an answer`] : []),
+      ...crowd.sessions.flatMap(waitingLine),
     ],
     timeline: [...journal.lines, ...outages, ...lives],
   };
+}
+
+function waitingLine(session: Crowd['sessions'][number]): readonly string[] {
+  const { user, url, waiting, eldestWaitingMs, connected, closings } = session;
+  if (waiting === 0) return [];
+  const where = connected ? `connected at ${url}` : 'away';
+  return [
+    `${user}: ${waiting}, the eldest for ${Math.round(eldestWaitingMs)} ms; ${where} after ${closings}`,
+  ];
 }
 
 interface Journal {

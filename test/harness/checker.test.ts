@@ -24,7 +24,7 @@ function goodHistory(rounds: number): History {
       for (const receiver of parties) {
         if (receiver === sender) continue;
         const message = { channel: room, epoch, position, id: frame.id, from: sender, body: { round } };
-        recorder.received(receiver, { type: 'frame', kind: 'test', at: 1, ...message });
+        recorder.received(receiver, message);
       }
     }
   }

@@ -127,7 +127,8 @@ function twice(session: string, receipts: readonly Receipt[]): Finding[] {
       const first = seen.get(key);
       if (first === undefined) seen.set(key, receipt);
       else {
-        const text = `${receipt.id} at ${position}, and ${first.id} at ${first.position} before`;
+        const [before, now] = [first, receipt].map(({ atMs }) => `${Math.round(atMs)} ms`);
+        const text = `${receipt.id} at ${position} after ${now}, and ${first.id} at ${first.position} after ${before}`;
         found.push({ rule: 'twice', session, channel, text });
         break;
       }
@@ -156,7 +157,7 @@ function strangers(
     const key = `${channel} ${frame.session}`;
     const before = last.get(key) ?? 0;
     if (frame.number < before) {
-      const text = `number ${frame.number} of ${frame.session} came after its number ${before}`;
+      const text = `${frame.id}, number ${frame.number} of ${frame.session}, came after its number ${before}; ${frame.story.join(', ')}`;
       found.push({ rule: 'sender-order', session, channel, text });
     }
     last.set(key, Math.max(before, frame.number));

@@ -109,6 +109,8 @@ export interface Party {
   readonly device: string;
 }
 
+export type Received = Pick<FrameMessage, 'channel' | 'epoch' | 'position' | 'id' | 'from' | 'body'>;
+
 export interface Recorder {
   readonly history: History;
   /** A frame goes out for the first time. Its `ack` is told with {@link acknowledged}. */
@@ -123,7 +125,7 @@ export interface Recorder {
   /** Before it says so; a channel that nobody asks for, such as a user's own, is only owed. */
   asks(by: Party, channel: string): void;
   owes(to: Party, channel: string, epoch: string, after: number): Owed;
-  received(by: Party, frame: FrameMessage): void;
+  received(by: Party, frame: Received): void;
   gap(by: Party, gap: { channel: string; epoch: string; from: number; to: number }): void;
   /** The highest position of a channel that any `ack` has named. */
   acknowledgedUpTo(channel: string): number;

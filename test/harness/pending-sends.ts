@@ -41,7 +41,7 @@ interface Pending {
 }
 
 /** Longer than a run and its end: a frame that has outlived its time is not lost, and none of them may. */
-const ttlMs = 180_000;
+export const outlivesRunMs = 180_000;
 /** A repeat on purpose leaves so much of the time for answers that are late. */
 const repeatMarginMs = 15_000;
 const recentMax = 16;
@@ -99,7 +99,7 @@ export function createPendingSends({
       const id = `${++ids}`;
       const channel = 'room' in to ? `r/${to.room}` : `u/${to.user}`;
       const frame = recorder.sent(party(), channel, id, body);
-      const message = { type: 'send', id, to, kind: 'test', body, ttlMs };
+      const message = { type: 'send', id, to, kind: 'test', body, ttlMs: outlivesRunMs };
       pending.set(id, { message, channel, frame, firstMs: performance.now(), refused: false });
       post(message);
     },
