@@ -10,7 +10,7 @@ import { faultDefinition, isFaultCode } from '#wire/faults.ts';
 import type { Cursor, ServerMessage } from '#wire/messages.ts';
 import { addressFor, isAddress } from './addresses.ts';
 import type { Off, Queue, SnowshedError, Status } from './api.ts';
-import { createLink, type Link, type LinkEnd, type Welcome } from './link.ts';
+import { createLink, type Link, type LinkEnd, PROBE_MS, type Welcome } from './link.ts';
 import type { Platform } from './platform.ts';
 import { openPollFlow } from './poll-flow.ts';
 import { type Reconnect, type ReconnectEvent, reconnect, spreadUntilTold, started } from './reconnect.ts';
@@ -71,7 +71,6 @@ const TOKEN_KEPT_MS = 60_000;
 const REFRESH_MS_MIN = 10_000;
 /** Changes of network come in bunches. */
 const NETWORK_SETTLES_MS = 300;
-const PROBE_MS = 5_000;
 /**
  * How long a client stays on long poll before it looks whether a WebSocket gets through, at first and at
  * most.

@@ -48,7 +48,7 @@ const OPEN_MS_MAX = 10_000;
 /** Before the service has told its own. */
 const PING_MS = 30_000;
 /** Whoever is asked something is heard of within so long. */
-const ASKED_MS = 5_000;
+export const PROBE_MS = 5_000;
 /** A flow that could not be begun. */
 const none: Flow = { transport: 'websocket', send: () => undefined, close: async () => undefined };
 
@@ -142,7 +142,7 @@ export function createLink(
     if (asked || !alive) return;
     asked = true;
     cancel();
-    cancel = platform.after(ASKED_MS, () => probe(ASKED_MS));
+    cancel = platform.after(PROBE_MS, () => probe(PROBE_MS));
   }
   return { number, transport: flow.transport, send, probe, close };
 }

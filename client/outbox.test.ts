@@ -210,6 +210,19 @@ test('[OUTBOX-13] a send says how old it is when it goes, however long ago it wa
   assert.equal(JSON.parse(first!(1_000)).ageMs, undefined);
 });
 
+test('[OUTBOX-14] what the client asks by itself is not given up for being refused for now, however late', () => {
+  const outbox = open();
+  const request = { ttlMs: undefined, own: true };
+  box.ask(outbox, asked('mine', 'watch', request), 0);
+  box.ask(outbox, asked('the app’s', 'other', { ...request, own: false }), 0);
+  box.due(outbox, 0);
+  for (const id of ['mine', 'the app’s'])
+    assert.equal(box.nacked(outbox, 1, { id, fault: 'UNAVAILABLE', retryAfterMs: 500 }, 40_000), false);
+  const { write, failed } = box.due(outbox, 40_500);
+  assert.deepEqual(idsOf(write), ['mine']);
+  assert.deepEqual(failed, [{ id: 'the app’s', fault: 'UNAVAILABLE' }]);
+});
+
 test('[OUTBOX-3] a refusal stops its lane until all that was written is answered and the time has passed; others go on', () => {
   const outbox = open();
   for (const id of ['a', 'b']) box.ask(outbox, asked(id), 0);

@@ -262,9 +262,9 @@ function lastWord(entry: Entry): AnyFault {
   return refused || entry.ttlMs === undefined ? (entry.fault ?? 'UNKNOWN') : 'UNKNOWN';
 }
 
-function deadlineMs(outbox: Outbox, { askedMs, firstMs, ttlMs, fault }: Entry): number {
+function deadlineMs(outbox: Outbox, { askedMs, firstMs, ttlMs, fault, own }: Entry): number {
   if (ttlMs === undefined)
-    return firstMs === undefined || fault === undefined ? Infinity : firstMs + REQUEST_MS_MAX;
+    return own || firstMs === undefined || fault === undefined ? Infinity : firstMs + REQUEST_MS_MAX;
   return firstMs === undefined ? askedMs + ttlMs : firstMs + Math.min(ttlMs, outbox.limits.repeatMs);
 }
 

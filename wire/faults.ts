@@ -78,6 +78,7 @@ export const faults = {
     httpStatus: 409,
     retry: 'now',
     text: 'A cursor lies past the end of its log; a `gap` was sent.',
+    told: false,
   },
   SEND_ID_REUSED: {
     httpStatus: 409,

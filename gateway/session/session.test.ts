@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { decodeEnvelope } from '#wire/envelope.ts';
+import type { SessionRequest } from '../seams.ts';
 import { Session, type SessionEffect, type SessionEvent } from './record.ts';
 import { isDueEachSecond, step } from './session.ts';
 import { alice, ask, at, faultOf, frame, opened, policy, send, stored, undecided } from './staged-session.ts';
@@ -118,7 +119,7 @@ test('[SESSION-6] a gateway that stands still again and again asks for the age a
   assert.equal(envelope.header.notAfter, 30_000 + 28_000 - 8_000 - 2_000);
 });
 
-test('[SESSION-13] what was read before its session stood is older by the time it was kept', () => {
+test('[SESSION-15] what was read before its session stood is older by the time it was kept', () => {
   const session = opened();
   const kept = (ms: number) => at(10_000, true, 0, ms);
   const [taken] = send(session, frame('1', { ageMs: 1_000 }), kept(6_000));
@@ -130,7 +131,7 @@ test('[SESSION-13] what was read before its session stood is older by the time i
   assert.equal(faultOf(send(session, frame('2', { ageMs: 22_000 }), kept(6_000))), 'SEND_EXPIRED');
 });
 
-test('[SESSION-13] what was read before its session stood may have lain unread before that, however young the session is', () => {
+test('[SESSION-15] what was read before its session stood may have lain unread before that, however young the session is', () => {
   const session = opened();
   const woken = { ...at(100_000, true, 20_000, 200), monotonicMs: 100 };
   assert.equal(faultOf(send(session, frame('1'), woken)), 'UNDECIDED');
@@ -267,6 +268,25 @@ test('[SESSION-11] whatever the log and the bus do, frames enter the log in the 
       for (const id of acknowledged) assert(landed.includes(id), `${id} was acknowledged`);
     }),
   );
+});
+
+test('[SESSION-14] a join or a watch that comes again before it was answered waits for the same answer', () => {
+  const session = opened();
+  const cursor = { channel: 'r/a', epoch: 'e', position: 3 };
+  for (const watch of [false, true]) {
+    const asked = (id: string): SessionRequest =>
+      watch ? { op: 'presence.watch', id, channel: 'r/a' } : { op: 'join', id, room: 'a', cursor: undefined };
+    assert.deepEqual(
+      ask(session, asked('1')).map(({ kind }) => kind),
+      ['attach'],
+    );
+    assert.deepEqual(ask(session, asked('1')), [{ kind: 'forget' }]);
+    assert.equal(faultOf(ask(session, asked('2'))), 'TOO_MANY_PENDING');
+    const effects = step(session, { kind: 'attached', channel: 'r/a', watch, cursor }, at(1_000), policy);
+    const answers = effects.flatMap((effect) => (effect.kind === 'answer' ? [effect.id] : []));
+    assert.deepEqual(answers, ['1']);
+    assert.equal(session.pending, 0);
+  }
 });
 
 test('[SESSION-12] the count of waiting requests comes back to zero when all are answered', () => {

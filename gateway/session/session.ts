@@ -219,7 +219,7 @@ function joined(
   const effects: SessionEffect[] = [];
   if (session.rooms?.has(channel)) {
     const waiting = session.rooms.get(channel);
-    if (waiting !== undefined) return refusal(request.id, 'TOO_MANY_PENDING');
+    if (waiting !== undefined) return askedTwice(request.id, waiting);
     if (request.cursor === undefined && policy.rights.mayJoin(session.identity.rights, request.room))
       return [{ kind: 'stands', id: request.id, channel }];
     effects.push({ kind: 'detach', channel, watch: false });
@@ -233,6 +233,11 @@ function joined(
   return effects;
 }
 
+/** The one answer of a repeat is the one that is to come. */
+function askedTwice(id: string, waiting: string): SessionEffect[] {
+  return id === waiting ? [{ kind: 'forget' }] : refusal(id, 'TOO_MANY_PENDING');
+}
+
 function left(session: Session, id: string, room: string): SessionEffect[] {
   const channel = roomChannel(room);
   if (!session.rooms?.has(channel)) return refusal(id, 'NOT_JOINED');
@@ -244,7 +249,8 @@ function watched(session: Session, id: string, channel: Channel, policy: Session
   session.watches ??= new Map();
   const effects: SessionEffect[] = [];
   if (session.watches.has(channel)) {
-    if (session.watches.get(channel) !== undefined) return refusal(id, 'TOO_MANY_PENDING');
+    const waiting = session.watches.get(channel);
+    if (waiting !== undefined) return askedTwice(id, waiting);
     effects.push({ kind: 'detach', channel, watch: true });
   } else if (session.watches.size >= policy.watchesMax) {
     return refusal(id, 'TOO_MANY_WATCHES');

@@ -32,7 +32,7 @@ export function createSdkSession(options: LastingOptions, onlyLongPoll: boolean)
   const present = new Map<string, ReadonlySet<string>>();
   /** Up to where each channel has come. */
   const positions = new Map<string, number>();
-  const standing = new Set<string>();
+  const standing = new Map<string, Cursor>();
   const refusals = new Map<string, number>();
   const waiting = new Map<number, number>();
   let party: Party | undefined;
@@ -49,10 +49,8 @@ export function createSdkSession(options: LastingOptions, onlyLongPoll: boolean)
       if (connected && party !== undefined) recorder.here(party.session, true, url);
     },
     said(message) {
-      if (message.type === 'welcome') party ??= { session: message.session, user, device };
-      if (party === undefined || ended) return;
-      if (message.type === 'welcome') message.cursors.forEach(owed);
-      if (message.type === 'ack' && message.cursor !== undefined) owed(message.cursor);
+      if (message.type === 'welcome') message.cursors.forEach(stands);
+      if (message.type === 'ack' && message.cursor !== undefined) stands(message.cursor);
       if (message.type === 'nack') refusals.set(message.fault, (refusals.get(message.fault) ?? 0) + 1);
     },
   });
@@ -75,6 +73,7 @@ export function createSdkSession(options: LastingOptions, onlyLongPoll: boolean)
     for (const room of rooms) {
       recorder.asks(partyOf(), `r/${room}`);
       await within('join', client.join(room));
+      owed(`r/${room}`);
     }
     for (const room of watches) await watch(client, `r/${room}`);
   }
@@ -85,23 +84,36 @@ export function createSdkSession(options: LastingOptions, onlyLongPoll: boolean)
     return party;
   }
 
-  /** From where the service first says that the channel stands; what is acknowledged by then is owed to others. */
-  function owed({ channel, epoch, position }: Cursor): void {
-    if (standing.has(channel)) return;
-    standing.add(channel);
+  /** Of several answers the SDK takes one, and it may be the latest. */
+  function stands(cursor: Cursor): void {
+    const known = standing.get(cursor.channel);
+    if (known === undefined || known.position < cursor.position) standing.set(cursor.channel, cursor);
+  }
+
+  /** From where the channel stood when the app was told so; what is acknowledged by then is owed to others. */
+  function owed(channel: string): void {
+    const { epoch = '', position = 0 } = standing.get(channel) ?? {};
     const after = Math.max(position, recorder.acknowledgedUpTo(channel));
     recorder.owes(partyOf(), channel, epoch, after);
   }
 
+  function begun(session: string): Party {
+    party = { session, user, device };
+    owed(`u/${user}`);
+    return party;
+  }
+
   function told(status: Status): void {
-    const session = party?.session ?? '';
+    const session = client?.session;
+    if (session === undefined) return;
+    const { session: own } = party ?? begun(session);
     if (status.state === 'open') {
-      if (client?.session !== session) fail('the session was not resumed');
+      if (session !== own) fail('the session was not resumed');
       if (connected || status.resumed) resumptions++;
-      recorder.here(session, true, wire.url);
+      recorder.here(own, true, wire.url);
     } else if (connected) {
       closings.push(status.state);
-      recorder.here(session, false, wire.url);
+      recorder.here(own, false, wire.url);
     }
     connected = status.state === 'open';
     if (status.state === 'closed') fail(status.error ?? 'closed');
