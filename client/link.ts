@@ -3,7 +3,7 @@
  *
  * Until it is open an attempt has ten seconds; once open it stays for as long as the service keeps it in its
  * queue. Where nothing is heard for `pingMs`, it asks with a `ping`; nothing for as long again, and it is
- * dead: TCP itself would need minutes to find out. Where the app has asked something it is sooner dead: while
+ * dead: TCP itself would need minutes to find out. Before the welcome it is dead sooner, as there is nothing to lose. Where the app has asked something it is sooner dead: while
  * what it sent may still be repeated elsewhere.
  */
 
@@ -132,7 +132,7 @@ export function createLink(
       if (!alive || !opened) return;
       asked = false;
       cancel();
-      cancel = platform.after(pingMs, () => probe(pingMs));
+      cancel = platform.after(pingMs, () => probe(welcomed ? pingMs : PROBE_MS));
     },
     received: (message) => alive && received(message as ServerMessage),
     closed: end,

@@ -62,8 +62,8 @@ const graceMs = 2_000;
 const settleMsDefault = 45_000;
 const clientFaultMs = 120;
 const progressMs = 10_000;
-/** However the fleet was hurt, a client is back after this. */
-const comesBackMsMax = 20_000;
+/** However the fleet was hurt, a client is back after this; one of the SDK may have asked a process that stands still. */
+const comesBackMsMax = { raw: 20_000, sdk: 45_000 };
 const faultPauseMs = { min: 700, spread: 1_300 };
 const atOnceMax = 2;
 
@@ -133,6 +133,7 @@ export async function runChaos(stage: ChaosFleet, options: ChaosOptions): Promis
   }, progressMs);
   try {
     const endMs = performance.now() + ms;
+    const backMsMax = comesBackMsMax[options.clients ?? 'raw'];
     // On a slow machine one fault takes the time of two: those that were asked for come, if it takes twice as long.
     const came = () =>
       (options.kinds ?? []).every((kind) => journal.counts[kind] || journal.underWay.has(kind));
@@ -140,7 +141,7 @@ export async function runChaos(stage: ChaosFleet, options: ChaosOptions): Promis
     const over = () => timeIsOver() || (options.untilWrong === true && crowd.wrongSoFar().length > 0);
     const hurting = Promise.all([
       hurtProcesses(scene, options.kinds ?? shuffled(random), over, journal),
-      hurtClients(scene, over, journal, Math.min(comesBackMsMax, options.settleMs ?? comesBackMsMax)),
+      hurtClients(scene, over, journal, Math.min(backMsMax, options.settleMs ?? backMsMax)),
     ]);
     let mended = false;
     const ended = () => {
