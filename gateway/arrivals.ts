@@ -58,7 +58,8 @@ export function createArrivals({
     if (item.superseded !== undefined) feed(record, { kind: 'superseded', mode: item.superseded });
     else if (item.order !== undefined) feed(record, { kind: 'restored' });
     const { epoch, head, floor } = answer;
-    if (!record.ended) delivery().attached(sub, { epoch, head, floor, last: item.last });
+    if (!record.ended)
+      delivery().attached(sub, { epoch, head, floor, last: item.last, forgotten: item.forgotten });
   }
 
   /** A resumed session keeps the presence state it had. */

@@ -8,7 +8,7 @@ import { type Appended, type Bus, BusUnavailable } from '#bus/seams.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { labelledTally, tally } from '#runtime/tally.ts';
 import { type Channel, partitionOf } from '#wire/channels.ts';
-import { LEASE_MS_MAX } from '#wire/limits.ts';
+import { LOG_KEPT_MS_MIN } from '#wire/limits.ts';
 import { volatileSubject } from '#wire/subjects.ts';
 import type { FlowRecord } from './flow-record.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -28,18 +28,13 @@ export interface ErrandDeps {
 
 /** An append that got no answer is repeated after so long. */
 const AGAIN_MS = 200;
-/**
- * However short its time, a frame is kept for longer than a partition can be without a router: the next one finds it and names
- * its position, so that who should have had it is told.
- */
-const KEPT_MS_MIN = LEASE_MS_MAX + 3_000;
 /** Of so many appends the time of one is measured, as a histogram costs more than the rest of an answer. */
 const APPEND_SAMPLE = 16;
 
 export function createErrands({ bus, clock, metrics, iceServers, routers, retryAfterMs, feed }: ErrandDeps) {
   const appends = labelledTally(metrics.appended, 'outcome');
   const published = tally(metrics.published);
-  const keptMsMin = Math.min(KEPT_MS_MIN, bus.log.ttlMsMax);
+  const keptMsMin = Math.min(LOG_KEPT_MS_MIN, bus.log.ttlMsMax);
   let appended = 0;
 
   function append(record: FlowRecord, effect: Extract<SessionEffect, { kind: 'append' }>): void {

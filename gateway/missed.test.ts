@@ -78,6 +78,38 @@ test('[GAP-3] of those that come after their time each is told, and what lives i
   assert.deepEqual(idsOf(flow), ['alive']);
 });
 
+test('[GAP-17] what the log has forgotten between frames that live is said too, once, and what lives is brought', async () => {
+  const { stage, flow, cutOff } = await annOnStage();
+  const before = await stage.append('u/ann', 'before');
+  let forgotten = 0;
+  await cutOff(1_000, async () => {
+    for (const id of ['a', 'b']) forgotten = await stage.append('u/ann', id);
+    await stage.clock.advance(logKeepsMs + 2_000);
+    await stage.append('u/ann', 'alive');
+  });
+  assert.deepEqual(gapsOf(flow), [[before, forgotten]]);
+  assert.deepEqual(idsOf(flow), ['before', 'alive']);
+  await stage.append('u/ann', 'after');
+  await stage.clock.advance(2 * logKeepsMs);
+  assert.deepEqual(idsOf(flow), ['before', 'alive', 'after']);
+  assert.equal(gapsOf(flow).length, 1);
+});
+
+test('[GAP-18] nobody is told of what was forgotten before he came, or had when it lived', async () => {
+  const { stage, flow, connect, cutOff } = await annOnStage();
+  await stage.append('u/ann', 'early');
+  await stage.clock.advance(logKeepsMs + 5_000);
+  const resumption = resumptionOf(flow);
+  flow.cut();
+  const again = connect();
+  again.say({ type: 'hello', resume: resumption.resume });
+  await stage.clock.advance(500);
+  await cutOff(1_000, () => stage.append('u/ann', 'alive'));
+  assert.deepEqual(gapsOf(flow), []);
+  assert.deepEqual(gapsOf(again), []);
+  assert.deepEqual(idsOf(again), ['alive']);
+});
+
 test('[GAP-4] who resumes after their time is told nothing, as nothing was owed', async () => {
   const { stage, flow, connect } = await annOnStage();
   await stage.append('u/ann', 'before');

@@ -18,6 +18,7 @@ import {
   landedInTime,
   plainLife,
 } from '#wire/envelope.ts';
+import { LOG_KEPT_MS_MIN } from '#wire/limits.ts';
 import type { ControlEvent, FlowMode, Member } from '#wire/nodes.ts';
 import { channelTokenOf, volatileSubjectsOf } from '#wire/subjects.ts';
 import { expire } from './directory/detach.ts';
@@ -25,6 +26,7 @@ import { isReachable, membersOf, watchersOf } from './directory/look-up.ts';
 import { type Attachment, collectRoutes } from './directory/place.ts';
 import { createDirectory, type Directory, type DirectoryEvents, type Now } from './directory/table.ts';
 import { addControl, addEntry, addPresence, type Deliveries, type Route } from './forwarding/deliveries.ts';
+import { bury, createGraves, type Graves } from './forwarding/graves.ts';
 import { createLastPositions, type LastPositions, notePosition } from './forwarding/last-positions.ts';
 import {
   createVerdicts,
@@ -57,6 +59,7 @@ export interface Owner {
   readonly inherited: boolean;
   readonly directory: Directory<Route>;
   readonly last: LastPositions;
+  readonly graves: Graves;
   /** Everything up to here was forwarded. */
   position: number;
   /** Where the log ended when the partition was taken: to who begins with the present, nothing up to here is new. */
@@ -113,6 +116,7 @@ export function startOwner(context: OwnerContext, partition: number, term: numbe
     epoch: bus.log.epoch(partition),
     directory: createDirectory(directoryEvents(), config.ROUTER_SESSIONS_PER_USER_MAX, start.orderMin),
     last: createLastPositions(start.from),
+    graves: createGraves(),
     position: start.from,
     endAtFirst: start.end,
     judged: start.judged,
@@ -200,11 +204,14 @@ function forward(
 ): void {
   const { deliveries, counts } = owner.context;
   const count = collectRoutes(owner.directory.places.get(channel), routes);
+  const plain = plainLife(data, channel);
   // Seen before by an owner before: noted for those who attach, and for nothing else.
-  if (count === 0 && position > 0 && position <= owner.judged) return;
-  const life = plainLife(data, channel);
-  const header = life === undefined ? soundHeader(owner, channel, data) : undefined;
-  if (!mayForward(owner, life ?? header, position, storedAtMs)) return;
+  if (count === 0 && position > 0 && position <= owner.judged)
+    return noteDeath(owner, channel, position, storedAtMs, plain);
+  const header = plain === undefined ? soundHeader(owner, channel, data) : undefined;
+  const life = plain ?? header;
+  if (!mayForward(owner, life, position, storedAtMs)) return;
+  noteDeath(owner, channel, position, storedAtMs, life);
   if (count > 0) {
     const channelJson = JSON.stringify(channel);
     for (let i = 0; i < count; i++) addEntry(deliveries, routes[i]!, channelJson, position, storedAtMs, data);
@@ -238,6 +245,24 @@ function mayForward(owner: Owner, life: Life | undefined, position: number, stor
   }
   if (!isAlive(life, storedAtMs, bus.log.nowMs())) counts.expired.inc();
   return true;
+}
+
+/** Of a frame that exists it is noted when the log will forget it. */
+function noteDeath(
+  { context, graves }: Owner,
+  channel: Channel,
+  position: number,
+  storedAtMs: number,
+  life: Life | undefined,
+): void {
+  if (position === 0 || life === undefined || !landedInTime(life, storedAtMs)) return;
+  const keptMs = Math.max(life.ttlMs, LOG_KEPT_MS_MIN);
+  bury(graves, channel, position, storedAtMs, keptMs, gravesMax(context));
+}
+
+/** Beside the positions of living channels. */
+export function gravesMax({ positionsMax }: Pick<OwnerContext, 'positionsMax'>): number {
+  return positionsMax() / 4;
 }
 
 // Unreachable.

@@ -5,7 +5,7 @@
  * a request that cannot be read ends nothing but itself.
  */
 
-import { partitionOf } from '#wire/channels.ts';
+import { type Channel, partitionOf } from '#wire/channels.ts';
 import { NODE_VERSION } from '#wire/limits.ts';
 import { isAttachRequest, isBeat, isPresenceRequest } from '#wire/node-checks.ts';
 import {
@@ -23,9 +23,10 @@ import { membersOf } from './directory/look-up.ts';
 import type { Registration } from './directory/registration.ts';
 import type { Now } from './directory/table.ts';
 import { flush, openRoute, type Route } from './forwarding/deliveries.ts';
+import { forgottenOf } from './forwarding/graves.ts';
 import { lastPositionOf } from './forwarding/last-positions.ts';
 import { heard } from './hearing.ts';
-import { type Owner, type OwnerContext, tickOwner } from './owner.ts';
+import { gravesMax, type Owner, type OwnerContext, tickOwner } from './owner.ts';
 import { fittingMembers } from './presence/changes.ts';
 
 export interface RequestContext extends OwnerContext {
@@ -116,11 +117,17 @@ function applied(
     const last = op.op === 'attach' ? lastPositionOf(owner.last, op.channel) : undefined;
     const answer = apply(owner.directory, registration, op, last, now);
     if (answer === undefined) continue;
-    attached.push(answer);
+    const forgotten = registration.complete ? undefined : forgottenIn(context, owner, op.channel);
+    attached.push(forgotten === undefined ? answer : { ...answer, forgotten });
     if (answer.fault !== undefined) context.metrics.faults.inc({ fault: answer.fault });
   }
   context.metrics.ops.inc(ops.length);
   return attached;
+}
+
+/** Only a gateway that announces all it holds may have been cut off. */
+function forgottenIn(context: RequestContext, { graves }: Owner, channel: Channel): number | undefined {
+  return forgottenOf(graves, channel, context.bus.log.nowMs(), gravesMax(context));
 }
 
 /** Presence states make an answer larger than its request; where it does not fit, they are left out. */

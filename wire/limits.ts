@@ -24,6 +24,11 @@ export const TOKEN_CHARS_MAX = 8_192;
 export const TTL_MS_DEFAULT = 30_000;
 /** Milliseconds after which a router that holds a partition and is dead is replaced, at the latest. */
 export const LEASE_MS_MAX = 12_000;
+/**
+ * Milliseconds the log keeps a frame at least, however short its time: for longer than a partition can be without a router. The
+ * next one finds it and names its position, so that who should have had it is told.
+ */
+export const LOG_KEPT_MS_MIN = LEASE_MS_MAX + 3_000;
 /** Partitions of a deployment unless configured otherwise; fixed for its life. */
 export const PARTITIONS_DEFAULT = 64;
 /** The largest number of partitions a deployment may have. */

@@ -52,6 +52,7 @@ const Op = Type.Union([
 
 const Attached = Type.Object({
   last: Type.Optional(Whole),
+  forgotten: Type.Optional(Whole),
   order: Type.Optional(Whole),
   superseded: Type.Optional(Mode),
   state: Type.Optional(Text),

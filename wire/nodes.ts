@@ -79,6 +79,8 @@ export interface AttachRequest {
 export interface Attached {
   /** The position of the channel's last frame at or before `head`; absent: none since `floor`. */
   readonly last?: number;
+  /** While all of a gateway is announced: the last position of the channel that the log has forgotten, as far as it is known. */
+  readonly forgotten?: number;
   /** Own channel: the order of this flow among those of its session. */
   readonly order?: number;
   /** Own channel, announced again: a younger flow took its place, or its sends. */

@@ -152,10 +152,15 @@ export function createDelivery({ log, events, metrics, readsMax, clock }: Delive
       verdict = endVerdict(sub, standing, end);
     }
     if (verdict.kind === 'read') {
-      if (verdict.gap) events.gap(sub, verdict.gap, first.kind === 'ask-end');
+      if (verdict.gap) tellGap(sub, verdict.gap, first);
       await readUpTo(sub, round, verdict.upTo, verdict.named);
     }
     if (isReading(sub, round)) goLive(sub);
+  }
+
+  function tellGap(sub: Subscription, gap: Gap, { kind }: AttachVerdict): void {
+    if (kind === 'read') sub.toldMissing = gap.to;
+    events.gap(sub, gap, kind === 'ask-end');
   }
 
   /** The end of the log; one before the cursor is believed when it stays there, as a new leader may lag at first. */
@@ -218,7 +223,8 @@ export function createDelivery({ log, events, metrics, readsMax, clock }: Delive
   /** A frame past the cursor was acknowledged, and cannot be brought any more. */
   function missed(sub: Subscription, from: number, to: number, diedAtMs: number | undefined): void {
     metrics.expired.inc();
-    if (isMissed(sub, diedAtMs)) events.gap(sub, { epoch: sub.epoch, from, to }, false);
+    if (to > sub.toldMissing && isMissed(sub, diedAtMs))
+      events.gap(sub, { epoch: sub.epoch, from, to }, false);
   }
 
   function decoded(

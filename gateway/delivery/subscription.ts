@@ -55,6 +55,8 @@ export class Subscription implements Attachment {
   readonly owedSinceMs: number;
   /** What the log has forgotten since then is missed too. */
   wasLive = false;
+  /** It was told that frames are missing up to here. */
+  toldMissing = 0;
   held: Held[] | undefined = undefined;
   /** The last position that was dropped instead of held. */
   overflow = 0;
@@ -81,6 +83,8 @@ export interface Standing {
   readonly head: number;
   readonly floor: number;
   readonly last: number | undefined;
+  /** The last position of the channel that the log has forgotten, as far as the owner knows. */
+  readonly forgotten?: number | undefined;
 }
 
 export interface Gap {
@@ -122,14 +126,23 @@ export function startedAnew(sub: Subscription, standing: Standing): AttachVerdic
   const gap = { epoch: standing.epoch, from: sub.cursor, to: standing.head };
   sub.epoch = standing.epoch;
   sub.cursor = 0;
-  const verdict = readVerdict(sub, standing);
+  sub.toldMissing = 0;
+  const verdict = readVerdict(sub, { ...standing, forgotten: undefined });
   return verdict.kind === 'read' ? { ...verdict, gap } : { kind: 'read', upTo: 0, named: false, gap };
 }
 
-function readVerdict(sub: Subscription, { last, floor }: Standing): AttachVerdict {
-  if (last !== undefined)
-    return last > sub.cursor ? { kind: 'read', upTo: last, named: true } : { kind: 'live' };
-  return floor > sub.cursor ? { kind: 'read', upTo: floor, named: false } : { kind: 'live' };
+function readVerdict(sub: Subscription, standing: Standing): AttachVerdict {
+  const { last, floor } = standing;
+  const upTo = last ?? floor;
+  if (upTo <= sub.cursor) return { kind: 'live' };
+  const gap = forgottenGap(sub, standing);
+  return { kind: 'read', upTo, named: last !== undefined, ...(gap && { gap }) };
+}
+
+/** What the log has forgotten since the subscription was live, where it was not told before. */
+function forgottenGap(sub: Subscription, { epoch, forgotten = 0 }: Standing): Gap | undefined {
+  if (!sub.wasLive || forgotten <= Math.max(sub.cursor, sub.toldMissing)) return undefined;
+  return { epoch, from: sub.cursor, to: forgotten };
 }
 
 export type ArrivalVerdict = 'hand' | 'held' | 'skip';

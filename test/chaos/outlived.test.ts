@@ -23,7 +23,9 @@ test('[P1] what was acknowledged and expired while the gateway was cut off is sa
   const ann = await openWebSocketClient('ann', one.url);
   const bob = await openWebSocketClient('bob', other.url);
   await ann.hello({ token: issuer.token('ann'), device: 'phone' });
+  const cleo = await openWebSocketClient('cleo', other.url);
   await bob.hello({ token: issuer.token('bob'), device: 'phone' });
+  await cleo.hello({ token: issuer.token('cleo'), device: 'phone' });
   const before = await sendsAt(ann, { user: 'bob' }, 'before');
   await bob.nextBody('before');
 
@@ -31,11 +33,16 @@ test('[P1] what was acknowledged and expired while the gateway was cut off is sa
   link.cut();
   await sendsAt(ann, { user: 'bob' }, 'offer', { ttlMs });
   const last = await sendsAt(ann, { user: 'bob' }, 'candidate', { ttlMs });
+  const forgotten = await sendsAt(ann, { user: 'cleo' }, 'forgotten', { ttlMs });
   await pause(forgottenMs);
+  await sendsAt(ann, { user: 'cleo' }, 'alive');
   link.heal();
 
   const gap = await bob.next('gap', undefined, 15_000);
   assert.deepEqual([gap.channel, gap.from, gap.to], ['u/bob', before, last]);
+  const between = await cleo.next('gap', undefined, 15_000);
+  assert.deepEqual([between.channel, between.to], ['u/cleo', forgotten]);
+  await cleo.nextBody('alive', 15_000);
   await sendsAt(ann, { user: 'bob' }, 'after');
   await bob.nextBody('after', 15_000);
   assert.deepEqual(
@@ -44,4 +51,5 @@ test('[P1] what was acknowledged and expired while the gateway was cut off is sa
   );
   ann.cut();
   bob.cut();
+  cleo.cut();
 });
