@@ -9,7 +9,6 @@
 
 import '#runtime/node-version.ts';
 import { parseArgs } from 'node:util';
-import { createSystemClock } from '#runtime/clock.ts';
 import { encodeRevocation, type Revocation } from '#wire/revocations.ts';
 import { commanded, onTheBus } from './on-the-bus.ts';
 
@@ -26,38 +25,38 @@ It finds the bus by the same variables as gateways and routers do (NATS_URL, LOG
 Exit codes: 0 all are revoked, 64 wrong usage, 69 the bus does not answer, 78 wrong configuration.
 `;
 
-/** What these arguments ask for, all as of one moment; `help`, or a sentence where they ask for nothing. */
-export function revocationsOf(
-  args: readonly string[],
-  nowMs: number,
-): readonly Revocation[] | 'help' | Error {
-  const named = { type: 'string', multiple: true } as const;
-  const options = { user: named, session: named, token: named, help: { type: 'boolean' } } as const;
+/** Whom to revoke; the moment is told by the bus, as the operator's clock may be wrong. */
+type Named = Omit<Revocation, 'at'>;
+
+/** What these arguments ask for; `help`, or a sentence where they ask for nothing. */
+export function namedBy(args: readonly string[]): readonly Named[] | 'help' | Error {
+  const names = { type: 'string', multiple: true } as const;
+  const options = { user: names, session: names, token: names, help: { type: 'boolean' } } as const;
   try {
     const { values } = parseArgs({ args: [...args], options });
     if (values.help === true) return 'help';
-    const revocations = (['user', 'session', 'token'] as const).flatMap((kind) =>
-      (values[kind] ?? []).map((value) => ({ kind, value, at: nowMs })),
+    const named = (['user', 'session', 'token'] as const).flatMap((kind) =>
+      (values[kind] ?? []).map((value) => ({ kind, value })),
     );
-    if (revocations.length === 0) return new Error('name a user, a session or a token');
-    return revocations.some(({ value }) => value === '') ? new Error('a name is empty') : revocations;
+    if (named.length === 0) return new Error('name a user, a session or a token');
+    return named.some(({ value }) => value === '') ? new Error('a name is empty') : named;
   } catch (error) {
     return error as Error;
   }
 }
 
-/** Adds them to the journal, and says so of each; ends the process with what became of it. */
-function revoke(revocations: readonly Revocation[]): Promise<number> {
-  return onTheBus('revoke', async ({ journal }) => {
-    for (const revocation of revocations) {
-      await journal.append(encodeRevocation(revocation));
-      console.log(`revoked: ${revocation.kind} ${revocation.value}`);
+/** Adds them to the journal, all as of one moment, and says so of each; ends the process with what became of it. */
+function revoke(named: readonly Named[]): Promise<number> {
+  return onTheBus('revoke', async ({ journal, log }) => {
+    const at = Math.ceil(log.nowMs());
+    for (const one of named) {
+      await journal.append(encodeRevocation({ ...one, at }));
+      console.log(`revoked: ${one.kind} ${one.value}`);
     }
     return 0;
   });
 }
 
 if (import.meta.main) {
-  const asked = revocationsOf(process.argv.slice(2), createSystemClock().nowMs());
-  await commanded('revoke', help, asked, revoke);
+  await commanded('revoke', help, namedBy(process.argv.slice(2)), revoke);
 }
