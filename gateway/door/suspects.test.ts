@@ -61,14 +61,14 @@ test('[SUSPECT-4] a crowd of addresses does not grow without bound', () => {
   assert.equal(suspects.byNetwork.size, 65_536);
 });
 
-test('[SUSPECT-5] of any run of handshakes of others, one in 31 lets a suspect begin', () => {
+test('[SUSPECT-5] of any run of handshakes of others, one in 63 lets a suspect begin', () => {
   fc.assert(
     fc.property(fc.nat(1_000), fc.nat(1_000), (before, length) => {
       const suspects = noSuspects();
       for (let i = 0; i < before; i++) isSuspectsTurn(suspects);
       let turns = 0;
       for (let i = 0; i < length; i++) if (isSuspectsTurn(suspects)) turns += 1;
-      assert(turns >= Math.floor(length / 31) && turns <= Math.ceil(length / 31));
+      assert(turns >= Math.floor(length / 63) && turns <= Math.ceil(length / 63));
     }),
   );
 });

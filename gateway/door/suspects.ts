@@ -4,7 +4,7 @@
  * A handshake is most of what a client costs, and the door cannot tell before it who forges, says nothing, or leaves
  * as soon as it came. It can tell afterwards. So of each address it is remembered how many came through their handshake for
  * nothing and how many became sessions, both falling by half in a minute. An address that wastes three quarters is a suspect:
- * its connections stand behind all others, and get one handshake in 32 while others have to wait, and for a second after that.
+ * its connections stand behind all others, and get one handshake in 64 while others have to wait, and for a second after that.
  * Where nobody else waits, as where all come from one address, they get them all. Many clients behind one address are no suspects while a quarter of them gets in.
  *
  * The same is remembered of those who come by the listener for calls and are in none. That wastes no handshake, so it counts for that
@@ -42,7 +42,7 @@ const PRETENDED_SHARE = 0.9;
 const OTHERS_MS = 1_000;
 const NETWORKS_MAX = 65_536;
 /** So many handshakes of others go before one of theirs. */
-const OTHERS_BEFORE = 31;
+const OTHERS_BEFORE = 63;
 
 export function noSuspects(): Suspects {
   return { byNetwork: new Map(), callers: new Map(), others: 0, othersAtMs: Number.NEGATIVE_INFINITY };
