@@ -21,7 +21,7 @@ export interface ErrandDeps {
   readonly clock: Clock;
   readonly metrics: GatewayMetrics;
   readonly iceServers: IceServers;
-  readonly routers: Pick<RouterClient, 'members' | 'setState'>;
+  readonly routers: Pick<RouterClient, 'acked' | 'members' | 'setState'>;
   readonly retryAfterMs: number;
   feed(record: FlowRecord, event: SessionEvent): void;
 }
@@ -41,13 +41,15 @@ export function createErrands({ bus, clock, metrics, iceServers, routers, retryA
     const { channel, id, messageId, data, ttlMs } = effect;
     const partition = partitionOf(channel, bus.log.partitions);
     const startMs = clock.monotonicMs();
+    const keptMs = Math.max(ttlMs, keptMsMin);
     const answered = (outcome: Appended): void => {
       appends.inc(outcome.kind);
+      if (outcome.kind === 'stored') routers.acked(channel, partition, outcome.position, keptMs);
       if (outcome.kind === 'stored' && ++appended % APPEND_SAMPLE === 0)
         metrics.appendSeconds.observe((clock.monotonicMs() - startMs) / 1000);
       feed(record, { kind: 'appended', channel, id, outcome });
     };
-    const append = { partition, channel, messageId, data, ttlMs: Math.max(ttlMs, keptMsMin) };
+    const append = { partition, channel, messageId, data, ttlMs: keptMs };
     if (effect.again) clock.after(AGAIN_MS, () => bus.log.append(append, answered));
     else bus.log.append(append, answered);
   }

@@ -133,11 +133,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     readsMax: config.GATEWAY_READS_MAX,
   });
   const routers = createRouterClient({
-    gateway,
-    partitions: bus.log.partitions,
-    post: bus.post,
-    leases: bus.leases,
-    clock,
+    ...{ gateway, bus, clock },
     events: { ...arrivals, announce: delivery.announce },
     metrics: { announcements: metrics.announcements, faults: metrics.nodeFaults },
   });

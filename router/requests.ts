@@ -20,10 +20,11 @@ import {
 } from '#wire/nodes.ts';
 import { apply, register } from './directory/directory.ts';
 import { membersOf } from './directory/look-up.ts';
+import { collectRoutes } from './directory/place.ts';
 import type { Registration } from './directory/registration.ts';
 import type { Now } from './directory/table.ts';
 import { flush, openRoute, type Route } from './forwarding/deliveries.ts';
-import { forgottenOf } from './forwarding/graves.ts';
+import { buryUnread, forgottenOf } from './forwarding/graves.ts';
 import { lastPositionOf } from './forwarding/last-positions.ts';
 import { heard } from './hearing.ts';
 import { gravesMax, type Owner, type OwnerContext, tickOwner } from './owner.ts';
@@ -66,6 +67,7 @@ function answerPartition(
     context.metrics.faults.inc({ fault: 'STALE' });
     return { partition, stale: true };
   }
+  for (const [channel, position] of ops.unread ?? []) tellUnread(context, owner, channel, position);
   const attached = applied(context, owner, registration, ops, now);
   if (ops.complete === true && !registration.complete) {
     registration.complete = true;
@@ -124,6 +126,19 @@ function applied(
   context.metrics.ops.inc(ops.length);
   return attached;
 }
+
+/**
+ * Whoever is attached should have had it. A number is left out, so that their gateways announce them anew, and are told
+ * that it is missing as those are that announce from here on.
+ */
+function tellUnread(context: RequestContext, owner: Owner, channel: Channel, position: number): void {
+  if (!buryUnread(owner.graves, channel, position, context.bus.log.nowMs(), gravesMax(context))) return;
+  const count = collectRoutes(owner.directory.places.get(channel), routes);
+  for (let i = 0; i < count; i++) routes[i]!.number += 1;
+}
+
+/** Reused. */
+const routes: Route[] = [];
 
 /** Only a gateway that announces all it holds may have been cut off. */
 function forgottenIn(context: RequestContext, { graves }: Owner, channel: Channel): number | undefined {

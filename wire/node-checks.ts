@@ -72,6 +72,7 @@ export const isAttachRequest = check<AttachRequest>(
         begin: Yes,
         registration: Type.Optional(Whole),
         complete: Yes,
+        unread: Type.Optional(Type.Array(Type.Tuple([Text, Whole]))),
         ops: Type.Array(Op),
       }),
     ),

@@ -66,6 +66,11 @@ export interface PartitionOps {
   readonly registration?: number;
   /** The last part of an announcement. */
   readonly complete?: true;
+  /**
+   * After a time in which no router was heard: frames that this gateway acknowledged, and that the log has forgotten, perhaps
+   * unread.
+   */
+  readonly unread?: readonly (readonly [channel: Channel, position: number])[];
   readonly ops: readonly DirectoryOp[];
 }
 

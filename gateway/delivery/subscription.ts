@@ -134,9 +134,9 @@ export function startedAnew(sub: Subscription, standing: Standing): AttachVerdic
 function readVerdict(sub: Subscription, standing: Standing): AttachVerdict {
   const { last, floor } = standing;
   const upTo = last ?? floor;
-  if (upTo <= sub.cursor) return { kind: 'live' };
   const gap = forgottenGap(sub, standing);
-  return { kind: 'read', upTo, named: last !== undefined, ...(gap && { gap }) };
+  if (upTo > sub.cursor) return { kind: 'read', upTo, named: last !== undefined, ...(gap && { gap }) };
+  return gap === undefined ? { kind: 'live' } : { kind: 'read', upTo: sub.cursor, named: false, gap };
 }
 
 /** What the log has forgotten since the subscription was live, where it was not told before. */

@@ -2,6 +2,7 @@
  * Batch: what one request to a router carries, the operations of several partitions; and where each of them stands.
  */
 
+import type { Channel } from '#wire/channels.ts';
 import { NODE_VERSION } from '#wire/limits.ts';
 import { type DeliverySection, encodeNodeMessage } from '#wire/nodes.ts';
 import { createOpQueue, type OpQueue, type QueuedOp } from './ops.ts';
@@ -43,6 +44,8 @@ export interface Part {
   readonly begin: boolean;
   readonly complete: boolean;
   readonly queued: readonly QueuedOp[];
+  /** Acknowledged frames that the log has forgotten, and maybe nobody read. */
+  readonly unread: readonly (readonly [Channel, number])[];
 }
 
 export interface Batch {
@@ -55,11 +58,12 @@ export function requestOf(gateway: string, batch: Batch): Uint8Array {
   return encodeNodeMessage({
     v: NODE_VERSION,
     gateway,
-    partitions: batch.parts.map(({ partition, begin, complete, queued }) => ({
+    partitions: batch.parts.map(({ partition, begin, complete, queued, unread }) => ({
       partition: partition.number,
       term: partition.state.term,
       ...(begin ? { begin: true as const } : { registration: partition.state.registration }),
       ...(complete ? { complete: true as const } : {}),
+      ...(unread.length > 0 ? { unread } : {}),
       ops: queued.map(({ op }) => op),
     })),
   });

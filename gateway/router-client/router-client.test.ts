@@ -27,7 +27,7 @@ function alone() {
   const clock = createVirtualClock();
   const bus = createMemoryBus({ partitions }, { clock, random: createSeededRandom(1) });
   const client = createRouterClient({
-    ...{ gateway: 'g1', partitions, clock, post: bus.post, leases: bus.leases },
+    ...{ gateway: 'g1', bus, clock },
     events: { announce: () => [], attached: () => undefined, section: (_, __, ___, offset) => offset },
     metrics: { announcements: { inc: () => undefined }, faults: { inc: () => undefined } },
   });
@@ -83,7 +83,7 @@ async function stage() {
   answered(routerSubject('r1', 'beat'), () => ({ v: NODE_VERSION, router: 'r1', partitions: [] }));
 
   const client = createRouterClient({
-    ...{ gateway: 'g1', partitions, clock, post: bus.post, leases: bus.leases },
+    ...{ gateway: 'g1', bus, clock },
     events: {
       announce: () => [],
       attached: ({ session }) => void attached.push(session),

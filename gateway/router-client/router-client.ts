@@ -9,7 +9,7 @@
  * The hub drives it and is told by `RouterClientEvents`.
  */
 
-import type { LeaseEntry, Leases, Post } from '#bus/seams.ts';
+import type { Bus, LeaseEntry } from '#bus/seams.ts';
 import type { Cancel, Clock } from '#runtime/clock.ts';
 import { type Channel, partitionOf } from '#wire/channels.ts';
 import { NODE_VERSION } from '#wire/limits.ts';
@@ -33,6 +33,7 @@ import { type Batch, type Part, type Partition, requestOf, unownedPartition } fr
 import { membersOf } from './members.ts';
 import { attachOp, detachOp, opBytes, type QueuedOp, stateOp } from './ops.ts';
 import { createPatience } from './patience.ts';
+import { createRecentAcks } from './recent-acks.ts';
 import { agrees, anew, announced, leaseGone, leaseSeen, sectionVerdict, taken } from './registration.ts';
 import { type Asked, createUnderWay } from './under-way.ts';
 
@@ -53,9 +54,7 @@ export type AnnounceCause = 'owner' | 'hole' | 'beat' | 'beat-lost' | 'request-l
 
 export interface RouterClientDeps {
   readonly gateway: string;
-  readonly partitions: number;
-  readonly post: Post;
-  readonly leases: Leases;
+  readonly bus: Pick<Bus, 'post' | 'leases' | 'log'>;
   readonly clock: Clock;
   readonly events: RouterClientEvents;
   readonly metrics: RouterClientMetrics;
@@ -71,15 +70,9 @@ const EARLY_BYTES_MAX = 1_048_576;
 
 export type RouterClient = ReturnType<typeof createRouterClient>;
 
-export function createRouterClient({
-  gateway,
-  partitions,
-  post,
-  leases,
-  clock,
-  events,
-  metrics,
-}: RouterClientDeps) {
+export function createRouterClient({ gateway, bus, clock, events, metrics }: RouterClientDeps) {
+  const { post, leases, log } = bus;
+  const { partitions } = log;
   const table = Array.from({ length: partitions }, (_, number) => unownedPartition(number));
   const routers = new Set<string>();
   const cancels: Cancel[] = [];
@@ -88,6 +81,7 @@ export function createRouterClient({
   /** Beats without an answer, by router, since the last that had one. */
   const beatsLost = new Map<string, number>();
   const patience = createPatience(clock);
+  const recentAcks = createRecentAcks();
   let flushSoon = false;
 
   /** What a router wrote; what cannot be read is counted, and as if it had not come. */
@@ -197,7 +191,8 @@ export function createRouterClient({
     const complete = !partition.complete && partition.queue.length === 0;
     partition.complete ||= complete;
     partition.pieceUnderWay = !partition.complete;
-    batch.parts.push({ partition, round: partition.round, begin, complete, queued });
+    const unread = begin ? recentAcks.forgotten(partition.number, clock.monotonicMs(), log.nowMs()) : [];
+    batch.parts.push({ partition, round: partition.round, begin, complete, queued, unread });
     if (!begin && partition.queue.length > 0) markDirty(partition);
     if (batch.bytes < maxBytes) return;
     batches.delete(router);
@@ -324,6 +319,7 @@ export function createRouterClient({
   function beatAnswered(router: string, askedAtMs: number, answer: BeatAnswer | undefined): void {
     patience.ended(router, askedAtMs);
     beatsLost.delete(router);
+    recentAcks.heard(clock.monotonicMs());
     for (const [number, term, registration, delivered] of answer?.partitions ?? []) {
       const partition = table[number];
       if (partition === undefined || partition.state.router !== router) continue;
@@ -371,6 +367,10 @@ export function createRouterClient({
     },
     attach: (attachment: Attachment) => queue(attachment, attachOp(attachment)),
     detach: (attachment: Attachment, left: boolean) => queue(attachment, detachOp(attachment, left)),
+    /** The log has a frame of this gateway, for so long. */
+    acked(channel: Channel, partition: number, position: number, keptMs: number): void {
+      recentAcks.acked(channel, partition, position, keptMs, log.nowMs());
+    },
     setState: (attachment: Attachment) => queue(attachment, stateOp(attachment)),
     members: (channel: Channel) =>
       membersOf({ post, clock, routerOf, decoded: (data) => sound(data, isPresenceAnswer) }, channel),

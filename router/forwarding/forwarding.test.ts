@@ -12,7 +12,7 @@ import {
   openRoute,
   type Route,
 } from './deliveries.ts';
-import { bury, createGraves, forgottenOf, LATER_MS } from './graves.ts';
+import { bury, buryUnread, createGraves, forgottenOf, LATER_MS } from './graves.ts';
 import { createLastPositions, lastPositionOf, notePosition } from './last-positions.ts';
 import { createVerdicts, holdVerdict, judgedUpTo, takeHeld, type Unheard } from './verdicts.ts';
 
@@ -230,6 +230,15 @@ describe('graves', () => {
         }
       }),
     );
+  });
+
+  test('what nobody has read is told at once, and new only once', () => {
+    const graves = createGraves();
+    bury(graves, 'u/ann', 3, 0, 1_000, 10);
+    assert.equal(buryUnread(graves, 'u/ann', 2, 5_000, 10), false, 'a later one is forgotten already');
+    assert.equal(buryUnread(graves, 'u/ann', 7, 5_000, 10), true);
+    assert.equal(buryUnread(graves, 'u/ann', 7, 5_000, 10), false);
+    assert.equal(forgottenOf(graves, 'u/ann', 5_000, 10), 7);
   });
 
   test('what is kept for long takes no room', () => {

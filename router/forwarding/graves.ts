@@ -56,6 +56,19 @@ export function bury(
   else others.set(channel, position);
 }
 
+/** It is forgotten already, unread; `false`: that was known. */
+export function buryUnread(
+  graves: Graves,
+  channel: Channel,
+  position: number,
+  nowMs: number,
+  channelsMax: number,
+): boolean {
+  const known = forgottenOf(graves, channel, nowMs, channelsMax) ?? 0;
+  if (position > known) forgotten(graves, channel, position, channelsMax);
+  return position > known;
+}
+
 /** The last position of the channel that the log has forgotten, or will within this second. */
 export function forgottenOf(
   graves: Graves,

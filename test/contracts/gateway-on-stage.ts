@@ -36,14 +36,17 @@ export interface StageFlow {
   of<T extends ServerMessage['type']>(type: T): Extract<ServerMessage, { type: T }>[];
 }
 
+/** @param name before each id it makes, where there are several. */
 export async function startGatewayOnStage(
   stage: Stage,
   env: Readonly<Record<string, string>> = {},
   revocations: Revocations = { revoked: () => false, watch: () => undefined },
+  name = '',
 ) {
   const { clock } = stage;
   const asked: Asked = { requests: new Map(), reads: 0, checked: new Map() };
   const issuer = createHmacIssuer();
+  const random = createSeededRandom(7);
   const config = readConfig(GatewayConfig, {
     ...issuer.env,
     NATS_URL: 'nats://memory',
@@ -66,7 +69,7 @@ export async function startGatewayOnStage(
       bus: counting(stage.bus, asked),
       loop: { idleMs: clock.monotonicMs },
     },
-    random: createSeededRandom(7),
+    random: { ...random, id: () => name + random.id() },
     authenticator: {
       ...authenticator,
       authenticate(credential) {
