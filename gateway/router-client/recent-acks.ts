@@ -27,10 +27,10 @@ const TELLS_MS = 60_000;
 /** The log forgets in whole seconds, a second late, and looks each second. */
 const FORGETS_LATE_MS = 3_000;
 
-export function createRecentAcks() {
+export function createRecentAcks(nowMs: number) {
   /** The last of each channel, the oldest first. */
   const acks = new Map<Channel, Ack>();
-  let heardMs = 0;
+  let heardMs = nowMs;
   let tellsUntilMs = 0;
 
   return {

@@ -81,7 +81,7 @@ export function createRouterClient({ gateway, bus, clock, events, metrics }: Rou
   /** Beats without an answer, by router, since the last that had one. */
   const beatsLost = new Map<string, number>();
   const patience = createPatience(clock);
-  const recentAcks = createRecentAcks();
+  const recentAcks = createRecentAcks(clock.monotonicMs());
   let flushSoon = false;
 
   /** What a router wrote; what cannot be read is counted, and as if it had not come. */
