@@ -140,6 +140,26 @@ describe('a flow that takes no frames now', () => {
     assert.deepEqual(gaps, [{ epoch, from: 6, to: 7 }]);
   });
 
+  test('[GAP-21] of what was too much to be held back for it is said too that some has died', async () => {
+    const alive = 300;
+    let nowMs = 0;
+    const read: ReadOf = async (_, upTo) => ({ entries: [entry(alive, nowMs)], through: upTo });
+    const { clock, gaps, handed, flow, delivery, sub, deliver } = stage(read, { epoch, position: 6 });
+    delivery.attached(sub, standing(6));
+    delivery.announce(0);
+    flow.ready = false;
+    delivery.attached(sub, standing(6));
+    for (let position = 7; position < alive; position++) deliver(position);
+    await clock.advance(ttlMs);
+    deliver(alive);
+    nowMs = clock.nowMs();
+    flow.ready = true;
+    flow.wake();
+    await clock.advance(10);
+    assert.deepEqual(handed, [`${alive}`]);
+    assert.deepEqual(gaps, [{ epoch, from: 6, to: alive }]);
+  });
+
   test('[CURSOR-7] a flow that takes no frames has few bytes held back for it; the rest is read as fast as it takes them', async () => {
     const body = `"${'x'.repeat(20_000)}"`;
     const nowMs = createVirtualClock().nowMs();

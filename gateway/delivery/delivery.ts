@@ -255,12 +255,12 @@ export function createDelivery({ log, events, metrics, readsMax, clock }: Delive
   }
 
   function goLive(sub: Subscription): void {
-    const { frames, readUpTo: upTo } = releasedAfterRead(sub);
+    const { frames, readUpTo: upTo, gap } = releasedAfterRead(sub, log.nowMs());
     if (upTo !== undefined) {
       void caughtUp(
         sub,
         { epoch: sub.epoch, head: upTo, floor: 0, last: upTo },
-        { kind: 'read', upTo, named: true },
+        { kind: 'read', upTo, named: true, ...(gap && { gap }) },
       );
       return;
     }

@@ -128,7 +128,7 @@ test('[CURSOR-6] held frames are bounded; past the bound they are read instead',
   for (let position = 1; position <= HELD_FRAMES_MAX + 5; position++)
     assert.equal(arrived(sub, frame(position), 1_000), 'held');
   assert.equal(sub.held, undefined);
-  assert.deepEqual(releasedAfterRead(sub), { frames: [], readUpTo: HELD_FRAMES_MAX + 5 });
+  assert.deepEqual(releasedAfterRead(sub, 0), { frames: [], readUpTo: HELD_FRAMES_MAX + 5 });
 });
 
 /** One subscription, a log that only grows, and an owner that may deliver anything it has, again and again. */
@@ -148,7 +148,7 @@ function played(plan: readonly Move[]): number[] {
       handed.push(position);
     }
     if (sub.cursor < upTo) return;
-    const { frames, readUpTo } = releasedAfterRead(sub);
+    const { frames, readUpTo } = releasedAfterRead(sub, 0);
     if (readUpTo !== undefined) upTo = readUpTo;
     else {
       sub.phase = 'live';

@@ -60,6 +60,8 @@ export class Subscription implements Attachment {
   held: Held[] | undefined = undefined;
   /** The last position that was dropped instead of held. */
   overflow = 0;
+  /** When the first of those that were dropped outlives its time; 0: none was for it. */
+  droppedDiesAtMs = 0;
 
   constructor(who: Omit<Attachment, 'order'>, epoch: string, cursor: number, nowMs: number) {
     this.channel = who.channel;
@@ -152,6 +154,8 @@ export function arrived(sub: Subscription, frame: DeliveredFrame, diesAtMs: numb
   if (sub.phase === 'live') return frame.position === 0 || frame.position > sub.cursor ? 'hand' : 'skip';
   if (frame.position === 0 || sub.phase === 'gone') return 'skip';
   if (sub.overflow > 0 || isFull(sub.held)) {
+    for (const held of sub.held ?? []) noteDropped(sub, held);
+    noteDropped(sub, { frame, diesAtMs });
     sub.held = undefined;
     sub.overflow = Math.max(sub.overflow, frame.position);
     return 'held';
@@ -159,6 +163,11 @@ export function arrived(sub: Subscription, frame: DeliveredFrame, diesAtMs: numb
   sub.held ??= [];
   sub.held.push({ frame, diesAtMs });
   return 'held';
+}
+
+function noteDropped(sub: Subscription, { frame, diesAtMs }: Held): void {
+  if (frame.position <= sub.cursor || !isFor(sub, frame)) return;
+  sub.droppedDiesAtMs = sub.droppedDiesAtMs === 0 ? diesAtMs : Math.min(sub.droppedDiesAtMs, diesAtMs);
 }
 
 function isFull(held: readonly Held[] | undefined): boolean {
@@ -187,15 +196,21 @@ export function isMissed(sub: Subscription, diedAtMs: number | undefined): boole
   return diedAtMs === undefined ? sub.wasLive : sub.owedSinceMs < diedAtMs;
 }
 
-/** After a read: what was held, oldest first, and whether frames were dropped that have to be read now. */
-export function releasedAfterRead(sub: Subscription): {
-  frames: Held[];
-  readUpTo: number | undefined;
-} {
+/**
+ * After a read: what was held, oldest first, and whether frames were dropped that have to be read now; then also what is missing
+ * of them: one that died before it is read may be forgotten by then.
+ */
+export function releasedAfterRead(
+  sub: Subscription,
+  nowMs: number,
+): { frames: Held[]; readUpTo: number | undefined; gap?: Gap } {
+  const { droppedDiesAtMs } = sub;
+  sub.droppedDiesAtMs = 0;
   if (sub.overflow > sub.cursor) {
     const readUpTo = sub.overflow;
     sub.overflow = 0;
-    return { frames: [], readUpTo };
+    if (droppedDiesAtMs === 0 || nowMs < droppedDiesAtMs) return { frames: [], readUpTo };
+    return { frames: [], readUpTo, gap: { epoch: sub.epoch, from: sub.cursor, to: readUpTo } };
   }
   const frames = sub.held ?? [];
   sub.held = undefined;
@@ -211,4 +226,5 @@ export function anew(sub: Subscription): void {
   sub.round += 1;
   sub.held = undefined;
   sub.overflow = 0;
+  sub.droppedDiesAtMs = 0;
 }
