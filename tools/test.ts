@@ -89,7 +89,9 @@ async function* events(stages: readonly Stage[]): AsyncGenerator<TestEvent> {
     if (files.length === 0) continue;
     const execArgv = ['--import', join(root, 'test', 'setup.ts')];
     const paths = files.map((file) => join(root, file));
-    for await (const event of run({ files: paths, concurrency, timeout: fileMsMax, execArgv, cwd: root })) {
+    // What a test that failed has left open, such as a server, would keep its file from ending, and the run with it.
+    const options = { files: paths, concurrency, timeout: fileMsMax, forceExit: true, execArgv, cwd: root };
+    for await (const event of run(options)) {
       const [, name, value] =
         (event.type === 'test:diagnostic' && closingCount.exec(event.data.message)) || [];
       if (name === undefined) yield event;

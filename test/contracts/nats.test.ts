@@ -19,15 +19,18 @@ const open: OpenBus = async (limits) => {
     nodes.push(node);
     return node;
   };
+  async function close(): Promise<void> {
+    await Promise.all(nodes.map((node) => node.close()));
+    await server.close();
+  }
+  const bus = await another().catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   return {
-    bus: await another(),
-    another,
+    ...{ bus, another, close },
     pass: async (ms) => {
       await pause(ms);
-    },
-    async close() {
-      await Promise.all(nodes.map((node) => node.close()));
-      await server.close();
     },
   };
 };
