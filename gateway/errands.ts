@@ -8,7 +8,7 @@ import { type Appended, type Bus, BusUnavailable } from '#bus/seams.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { labelledTally, tally } from '#runtime/tally.ts';
 import { type Channel, partitionOf } from '#wire/channels.ts';
-import { LOG_KEPT_MS_MIN } from '#wire/limits.ts';
+import { keptMsOf } from '#wire/envelope.ts';
 import { volatileSubject } from '#wire/subjects.ts';
 import type { FlowRecord } from './flow-record.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -34,14 +34,13 @@ const APPEND_SAMPLE = 16;
 export function createErrands({ bus, clock, metrics, iceServers, routers, retryAfterMs, feed }: ErrandDeps) {
   const appends = labelledTally(metrics.appended, 'outcome');
   const published = tally(metrics.published);
-  const keptMsMin = Math.min(LOG_KEPT_MS_MIN, bus.log.ttlMsMax);
   let appended = 0;
 
   function append(record: FlowRecord, effect: Extract<SessionEffect, { kind: 'append' }>): void {
     const { channel, id, messageId, data, ttlMs } = effect;
     const partition = partitionOf(channel, bus.log.partitions);
     const startMs = clock.monotonicMs();
-    const keptMs = Math.max(ttlMs, keptMsMin);
+    const keptMs = keptMsOf(ttlMs, bus.log.ttlMsMax);
     const answered = (outcome: Appended): void => {
       appends.inc(outcome.kind);
       if (outcome.kind === 'stored') routers.acked(channel, partition, outcome.position, keptMs);

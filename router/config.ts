@@ -32,7 +32,7 @@ export const routerProperties = {
     minimum: 1_000,
     maximum: 100_000_000,
     description:
-      'Channels whose last position this router remembers, some 200 bytes each with what is remembered of forgotten frames; of others the gateways read the log when a session attaches.',
+      'Channels whose last position this router remembers, some 150 bytes each, and at most half as many that the log has forgotten lately; of others the gateways read the log when a session attaches.',
   }),
   ROUTER_UNREACHABLE_HELD_MAX: Type.Integer({
     default: 10_000,

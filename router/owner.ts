@@ -14,11 +14,11 @@ import {
   decodeHeader,
   type EnvelopeHeader,
   isAlive,
+  keptMsOf,
   type Life,
   landedInTime,
   plainLife,
 } from '#wire/envelope.ts';
-import { LOG_KEPT_MS_MIN } from '#wire/limits.ts';
 import type { ControlEvent, FlowMode, Member } from '#wire/nodes.ts';
 import { channelTokenOf, volatileSubjectsOf } from '#wire/subjects.ts';
 import { expire } from './directory/detach.ts';
@@ -26,7 +26,11 @@ import { isReachable, membersOf, watchersOf } from './directory/look-up.ts';
 import { type Attachment, collectRoutes } from './directory/place.ts';
 import { createDirectory, type Directory, type DirectoryEvents, type Now } from './directory/table.ts';
 import { addControl, addEntry, addPresence, type Deliveries, type Route } from './forwarding/deliveries.ts';
-import { bury, createGraves, type Graves } from './forwarding/graves.ts';
+import {
+  createForgottenPositions,
+  type ForgottenPositions,
+  noteKept,
+} from './forwarding/forgotten-positions.ts';
 import { createLastPositions, type LastPositions, notePosition } from './forwarding/last-positions.ts';
 import {
   createVerdicts,
@@ -59,7 +63,7 @@ export interface Owner {
   readonly inherited: boolean;
   readonly directory: Directory<Route>;
   readonly last: LastPositions;
-  readonly graves: Graves;
+  readonly forgotten: ForgottenPositions;
   /** Everything up to here was forwarded. */
   position: number;
   /** Where the log ended when the partition was taken: to who begins with the present, nothing up to here is new. */
@@ -116,7 +120,7 @@ export function startOwner(context: OwnerContext, partition: number, term: numbe
     epoch: bus.log.epoch(partition),
     directory: createDirectory(directoryEvents(), config.ROUTER_SESSIONS_PER_USER_MAX, start.orderMin),
     last: createLastPositions(start.from),
-    graves: createGraves(),
+    forgotten: createForgottenPositions(),
     position: start.from,
     endAtFirst: start.end,
     judged: start.judged,
@@ -249,19 +253,19 @@ function mayForward(owner: Owner, life: Life | undefined, position: number, stor
 
 /** Of a frame that exists it is noted when the log will forget it. */
 function noteDeath(
-  { context, graves }: Owner,
+  { context, forgotten }: Owner,
   channel: Channel,
   position: number,
   storedAtMs: number,
   life: Life | undefined,
 ): void {
   if (position === 0 || life === undefined || !landedInTime(life, storedAtMs)) return;
-  const keptMs = Math.max(life.ttlMs, LOG_KEPT_MS_MIN);
-  bury(graves, channel, position, storedAtMs, keptMs, gravesMax(context));
+  const keptMs = keptMsOf(life.ttlMs, context.bus.log.ttlMsMax);
+  noteKept(forgotten, channel, position, storedAtMs, keptMs, forgottenMax(context));
 }
 
 /** Beside the positions of living channels. */
-export function gravesMax({ positionsMax }: Pick<OwnerContext, 'positionsMax'>): number {
+export function forgottenMax({ positionsMax }: Pick<OwnerContext, 'positionsMax'>): number {
   return positionsMax() / 4;
 }
 

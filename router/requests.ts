@@ -24,10 +24,10 @@ import { collectRoutes } from './directory/place.ts';
 import type { Registration } from './directory/registration.ts';
 import type { Now } from './directory/table.ts';
 import { flush, openRoute, type Route } from './forwarding/deliveries.ts';
-import { buryUnread, forgottenOf } from './forwarding/graves.ts';
+import { forgottenPositionOf, noteUnread } from './forwarding/forgotten-positions.ts';
 import { lastPositionOf } from './forwarding/last-positions.ts';
 import { heard } from './hearing.ts';
-import { gravesMax, type Owner, type OwnerContext, tickOwner } from './owner.ts';
+import { forgottenMax, type Owner, type OwnerContext, tickOwner } from './owner.ts';
 import { fittingMembers } from './presence/changes.ts';
 
 export interface RequestContext extends OwnerContext {
@@ -132,7 +132,7 @@ function applied(
  * that it is missing as those are that announce from here on.
  */
 function tellUnread(context: RequestContext, owner: Owner, channel: Channel, position: number): void {
-  if (!buryUnread(owner.graves, channel, position, context.bus.log.nowMs(), gravesMax(context))) return;
+  if (!noteUnread(owner.forgotten, channel, position, context.bus.log.nowMs(), forgottenMax(context))) return;
   const count = collectRoutes(owner.directory.places.get(channel), routes);
   for (let i = 0; i < count; i++) routes[i]!.number += 1;
 }
@@ -141,8 +141,8 @@ function tellUnread(context: RequestContext, owner: Owner, channel: Channel, pos
 const routes: Route[] = [];
 
 /** Only a gateway that announces all it holds may have been cut off. */
-function forgottenIn(context: RequestContext, { graves }: Owner, channel: Channel): number | undefined {
-  return forgottenOf(graves, channel, context.bus.log.nowMs(), gravesMax(context));
+function forgottenIn(context: RequestContext, { forgotten }: Owner, channel: Channel): number | undefined {
+  return forgottenPositionOf(forgotten, channel, context.bus.log.nowMs(), forgottenMax(context));
 }
 
 /** Presence states make an answer larger than its request; where it does not fit, they are left out. */

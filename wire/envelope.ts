@@ -12,7 +12,7 @@
  */
 
 import { type Channel, channelParts } from './channels.ts';
-import { NODE_VERSION } from './limits.ts';
+import { LOG_KEPT_MS_MIN, NODE_VERSION } from './limits.ts';
 import { textOf } from './utf8.ts';
 
 /** Who sent a frame, stamped by the gateway out of the verified token. */
@@ -187,6 +187,11 @@ function isSender(from: unknown): from is Sender {
 
 function isOptionalText(value: unknown): boolean {
   return value === undefined || typeof value === 'string';
+}
+
+/** For how long the log is asked to keep a frame: for longer than it lives where that is short. @param ttlMsMax the longest it keeps any. */
+export function keptMsOf(ttlMs: number, ttlMsMax: number): number {
+  return Math.max(ttlMs, Math.min(LOG_KEPT_MS_MIN, ttlMsMax));
 }
 
 /**

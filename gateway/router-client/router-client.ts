@@ -186,12 +186,13 @@ export function createRouterClient({ gateway, bus, clock, events, metrics }: Rou
   function addTo(batches: Map<string, Batch>, router: string, partition: Partition, begin: boolean): void {
     const batch = batches.get(router) ?? { router, parts: [], bytes: 0 };
     batches.set(router, batch);
+    const unread = begin ? recentAcks.forgotten(partition.number, clock.monotonicMs(), log.nowMs()) : [];
+    batch.bytes += unread.reduce((sum, [channel]) => sum + channel.length + 24, 0);
     const queued = partition.queue.take(maxBytes - batch.bytes);
     batch.bytes += queued.reduce((sum, { op }) => sum + opBytes(op), 96);
     const complete = !partition.complete && partition.queue.length === 0;
     partition.complete ||= complete;
     partition.pieceUnderWay = !partition.complete;
-    const unread = begin ? recentAcks.forgotten(partition.number, clock.monotonicMs(), log.nowMs()) : [];
     batch.parts.push({ partition, round: partition.round, begin, complete, queued, unread });
     if (!begin && partition.queue.length > 0) markDirty(partition);
     if (batch.bytes < maxBytes) return;

@@ -12,7 +12,13 @@ import {
   openRoute,
   type Route,
 } from './deliveries.ts';
-import { bury, buryUnread, createGraves, forgottenOf, LATER_MS } from './graves.ts';
+import {
+  createForgottenPositions,
+  forgottenPositionOf,
+  LATER_MS,
+  noteKept,
+  noteUnread,
+} from './forgotten-positions.ts';
 import { createLastPositions, lastPositionOf, notePosition } from './last-positions.ts';
 import { createVerdicts, holdVerdict, judgedUpTo, takeHeld, type Unheard } from './verdicts.ts';
 
@@ -186,7 +192,7 @@ describe('last positions', () => {
   });
 });
 
-describe('graves', () => {
+describe('forgotten positions', () => {
   const stored = fc.array(
     fc.record({ name: fc.nat(5), afterMs: fc.nat(4_000), keptMs: fc.nat(20_000), asked: fc.boolean() }),
     { maxLength: 80 },
@@ -195,18 +201,18 @@ describe('graves', () => {
   test('each channel is told the last position that the log has forgotten by then', () => {
     fc.assert(
       fc.property(stored, (frames) => {
-        const graves = createGraves();
+        const forgotten = createForgottenPositions();
         const truth: { channel: string; position: number; atMs: number }[] = [];
         let nowMs = 1_000_000;
         frames.forEach(({ name, afterMs, keptMs, asked }, i) => {
           nowMs += afterMs;
           const channel = `u/${name}`;
-          bury(graves, channel, i + 1, nowMs, keptMs, 1_000);
+          noteKept(forgotten, channel, i + 1, nowMs, keptMs, 1_000);
           truth.push({ channel, position: i + 1, atMs: 1_000 * Math.ceil((nowMs + keptMs) / 1_000) });
           if (!asked) return;
           const dead = truth.filter((one) => one.channel === channel && one.atMs <= nowMs);
           const last = dead.length === 0 ? undefined : Math.max(...dead.map(({ position }) => position));
-          assert.equal(forgottenOf(graves, channel, nowMs, 1_000), last);
+          assert.equal(forgottenPositionOf(forgotten, channel, nowMs, 1_000), last);
         });
       }),
     );
@@ -215,17 +221,17 @@ describe('graves', () => {
   test('no more than the bound waits or is remembered, and nothing is told that is kept', () => {
     fc.assert(
       fc.property(stored, fc.integer({ min: 2, max: 12 }), (frames, channelsMax) => {
-        const graves = createGraves();
+        const forgotten = createForgottenPositions();
         const keptUntil: number[] = [0];
         let nowMs = 1_000_000;
         for (const { name, afterMs, keptMs } of frames) {
           nowMs += afterMs;
-          bury(graves, `u/${name}`, keptUntil.push(nowMs + keptMs) - 1, nowMs, keptMs, channelsMax);
-          const waiting = [...graves.waiting.values()].reduce((sum, { size }) => sum + size, 0);
-          assert.equal(graves.waitingCount, waiting);
+          noteKept(forgotten, `u/${name}`, keptUntil.push(nowMs + keptMs) - 1, nowMs, keptMs, channelsMax);
+          const waiting = [...forgotten.waiting.values()].reduce((sum, { size }) => sum + size, 0);
+          assert.equal(forgotten.waitingCount, waiting);
           assert(waiting <= channelsMax);
-          assert(graves.younger.size + graves.elder.size <= channelsMax + 2);
-          const told = forgottenOf(graves, `u/${name}`, nowMs, channelsMax);
+          assert(forgotten.younger.size + forgotten.elder.size <= channelsMax + 2);
+          const told = forgottenPositionOf(forgotten, `u/${name}`, nowMs, channelsMax);
           if (told !== undefined) assert(keptUntil[told]! <= nowMs);
         }
       }),
@@ -233,18 +239,18 @@ describe('graves', () => {
   });
 
   test('what nobody has read is told at once, and new only once', () => {
-    const graves = createGraves();
-    bury(graves, 'u/ann', 3, 0, 1_000, 10);
-    assert.equal(buryUnread(graves, 'u/ann', 2, 5_000, 10), false, 'a later one is forgotten already');
-    assert.equal(buryUnread(graves, 'u/ann', 7, 5_000, 10), true);
-    assert.equal(buryUnread(graves, 'u/ann', 7, 5_000, 10), false);
-    assert.equal(forgottenOf(graves, 'u/ann', 5_000, 10), 7);
+    const forgotten = createForgottenPositions();
+    noteKept(forgotten, 'u/ann', 3, 0, 1_000, 10);
+    assert.equal(noteUnread(forgotten, 'u/ann', 2, 5_000, 10), false, 'a later one is forgotten already');
+    assert.equal(noteUnread(forgotten, 'u/ann', 7, 5_000, 10), true);
+    assert.equal(noteUnread(forgotten, 'u/ann', 7, 5_000, 10), false);
+    assert.equal(forgottenPositionOf(forgotten, 'u/ann', 5_000, 10), 7);
   });
 
   test('what is kept for long takes no room', () => {
-    const graves = createGraves();
-    bury(graves, 'u/ann', 1, 0, LATER_MS + 1, 10);
-    assert.equal(graves.waitingCount, 0);
+    const forgotten = createForgottenPositions();
+    noteKept(forgotten, 'u/ann', 1, 0, LATER_MS + 1, 10);
+    assert.equal(forgotten.waitingCount, 0);
   });
 });
 

@@ -15,6 +15,14 @@ after(() => Promise.all(fleets.map((fleet) => fleet.stop())));
 const ttlMs = 1_000;
 const forgottenMs = 18_500;
 
+function joins(issuer: ReturnType<typeof createHmacIssuer>) {
+  return async (user: string, { url }: { readonly url: string }) => {
+    const client = await openWebSocketClient(user, url);
+    await client.hello({ token: issuer.token(user), device: 'phone' });
+    return client;
+  };
+}
+
 describe('what is outlived', { concurrency: true }, () => {
   test('[P1] what was acknowledged and expired while the gateway was cut off is said, and what lives is brought', async () => {
     const issuer = createHmacIssuer();
@@ -22,12 +30,8 @@ describe('what is outlived', { concurrency: true }, () => {
     fleets.push(fleet);
     const [one, other] = fleet.gateways;
     assert(one !== undefined && other !== undefined);
-    const ann = await openWebSocketClient('ann', one.url);
-    const bob = await openWebSocketClient('bob', other.url);
-    await ann.hello({ token: issuer.token('ann'), device: 'phone' });
-    const cleo = await openWebSocketClient('cleo', other.url);
-    await bob.hello({ token: issuer.token('bob'), device: 'phone' });
-    await cleo.hello({ token: issuer.token('cleo'), device: 'phone' });
+    const join = joins(issuer);
+    const [ann, bob, cleo] = [await join('ann', one), await join('bob', other), await join('cleo', other)];
     const before = await sendsAt(ann, { user: 'bob' }, 'before');
     await bob.nextBody('before');
 
@@ -63,10 +67,8 @@ describe('what is outlived', { concurrency: true }, () => {
     const [one, other] = fleet.gateways;
     const [router] = fleet.routers;
     assert(one !== undefined && other !== undefined && router !== undefined);
-    const ann = await openWebSocketClient('ann', one.url);
-    const bob = await openWebSocketClient('bob', other.url);
-    await ann.hello({ token: issuer.token('ann'), device: 'phone' });
-    await bob.hello({ token: issuer.token('bob'), device: 'phone' });
+    const join = joins(issuer);
+    const [ann, bob] = [await join('ann', one), await join('bob', other)];
     await sendsAt(ann, { user: 'bob' }, 'before');
     await bob.nextBody('before');
 
