@@ -85,7 +85,7 @@ test('[RECONNECT-3] one rank is drawn per loss, and windows only grow: nobody pa
   );
 });
 
-test('[RECONNECT-4] past the window of the fleet attempts draw closer to the end expected, up to 3.5 seconds apart', () => {
+test('[RECONNECT-4] past the window of the fleet attempts draw closer to the end expected, up to 6 seconds apart, and after it by a sixteenth of the time since the loss at most', () => {
   fc.assert(
     fc.property(rank, fc.integer({ min: 0, max: 2_000 }), windows, (u, takesMs, told) => {
       const { fleetMs } = told;
@@ -94,8 +94,10 @@ test('[RECONNECT-4] past the window of the fleet attempts draw closer to the end
       for (let i = 1; i < past.length; i++) {
         const sinceMs = past[i - 1]! + takesMs;
         const aheadMs = past[i]! - sinceMs;
-        const stepMs = 0.3 * Math.min(Math.abs(fleetMs / 0.7 - sinceMs), fleetMs);
-        const leastMs = Math.min(Math.max(0.3 * fleetMs, 1_000), 3_500);
+        const endMs = fleetMs / 0.7;
+        const farMs = 0.3 * Math.min(Math.abs(endMs - sinceMs), fleetMs);
+        const stepMs = sinceMs > endMs ? Math.min(farMs, sinceMs / 16) : farMs;
+        const leastMs = Math.min(Math.max(0.3 * fleetMs, 1_000), 6_000);
         assert(Math.abs(aheadMs - Math.max(leastMs, stepMs, sinceMs / 50)) < 1e-3);
       }
       assert(past.length > 5);

@@ -67,11 +67,13 @@ const FLEET_SHARE = 0.7;
 /** By which part of the way to that end, or from it, the next attempt lies ahead; of W2 at most. */
 const BEYOND_SHARE = 0.3;
 /**
- * How far it lies ahead at least: that part of W2, between these two. A gateway has more work than the longer of them
- * before it stops to listen, so that it does not run dry meanwhile.
+ * How far it lies ahead at least: that part of W2, between these two. Who is outside comes once in such a step, evenly,
+ * and so just as fast as the last of them can be served.
  */
 const BEYOND_MS_MIN = 1_000;
-const BEYOND_MS = 3_500;
+const BEYOND_MS = 6_000;
+/** The end was expected too soon: it cannot be far now, and is not waited for by more than this part of the time since the loss. */
+const LATE_SHARE = 1 / 16;
 /** However long it takes, no more often than this part of the time since the loss. */
 const LONG_AWAY_SHARE = 1 / 50;
 /** After a welcome, since the service had room a moment ago, and for the few who are in a call: so far ahead at least. */
@@ -172,9 +174,10 @@ function windowAheadMs(
 
 /** When the next attempt is due, since the loss, where no window has a place left for it. */
 function beyondFleetMs({ fleetMs }: Windows, sinceLossMs: number): number {
-  const toEndMs = Math.abs(fleetMs / FLEET_SHARE - sinceLossMs);
+  const toEndMs = fleetMs / FLEET_SHARE - sinceLossMs;
   const leastMs = Math.min(Math.max(BEYOND_SHARE * fleetMs, BEYOND_MS_MIN), BEYOND_MS);
-  const stepMs = BEYOND_SHARE * Math.min(toEndMs, fleetMs);
+  const farMs = BEYOND_SHARE * Math.min(Math.abs(toEndMs), fleetMs);
+  const stepMs = toEndMs < 0 ? Math.min(farMs, LATE_SHARE * sinceLossMs) : farMs;
   return sinceLossMs + Math.max(leastMs, stepMs, LONG_AWAY_SHARE * sinceLossMs);
 }
 

@@ -12,6 +12,7 @@ import {
   type DoorPolicy,
   decideListening,
   handshaken,
+  isOnlyBelieved,
   knocked,
   type Listener,
   left,
@@ -120,6 +121,7 @@ export class DoorGateway implements SimulatedGateway {
     return {
       connections: core.connections,
       setUpsPerSecond: setUpsPerSecond(door),
+      believed: isOnlyBelieved(door),
       busyShare: 0,
       workMs: workMs(door),
       waiting: door.room.dues.size,

@@ -23,6 +23,7 @@ const help = `npm run simulate -- [options]
   --seed N        of all chance (default 1); the same seed gives the same output
   --refusal US    what the kernel takes to refuse a connect, in microseconds (default ${REFUSAL_MICROS}; measured: 2 to 4)
   --rtt MS        round trip between client and gateway (default ${fullSize.rttMs})
+  --believed X    how many times faster than it is the fleet believes itself at first (default ${fullSize.believed})
   --json          figures as JSON
   --plot FILE     draws the slow case (default docs/images/avalanche.svg for a whole run at full size)
   --help
@@ -36,11 +37,12 @@ Exits with 1 where a goal is not met, or one that never was is missed by more th
 
 const options = parsed();
 const size: Size = {
-  clients: whole('clients', options.clients, 1_000, 10 * CLIENTS),
-  refusalMicros: whole('refusal', options.refusal, 0, 1_000),
-  rttMs: whole('rtt', options.rtt, 0, 10_000),
+  clients: number('clients', options.clients, 1_000, 10 * CLIENTS),
+  refusalMicros: number('refusal', options.refusal, 0, 1_000),
+  rttMs: number('rtt', options.rtt, 0, 10_000),
+  believed: number('believed', options.believed, 0.05, 20),
 };
-const seed = whole('seed', options.seed, 0, 2 ** 32 - 1);
+const seed = number('seed', options.seed, 0, 2 ** 32 - 1);
 const chosen = runs(size, options.scenario);
 if (chosen.length === 0) fail(`no scenario, policy or section is called ${options.scenario}`);
 const clock = createSystemClock();
@@ -63,6 +65,7 @@ function parsed() {
         seed: text('1'),
         refusal: text(String(REFUSAL_MICROS)),
         rtt: text(String(fullSize.rttMs)),
+        believed: text(String(fullSize.believed)),
         json: flag,
         plot: { type: 'string' },
         help: flag,
@@ -76,7 +79,7 @@ function parsed() {
   process.exit(0);
 }
 
-function whole(name: string, text: string, least: number, most: number): number {
+function number(name: string, text: string, least: number, most: number): number {
   const value = Number(text);
   if (text.trim() !== '' && value >= least && value <= most) return value;
   return fail(`--${name} is a number from ${least} to ${most}`);

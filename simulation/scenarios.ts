@@ -17,9 +17,11 @@ export interface Size {
   readonly clients: number;
   readonly refusalMicros: number;
   readonly rttMs: number;
+  /** How many times faster than it is the fleet believes itself at first. */
+  readonly believed: number;
 }
 
-export const fullSize: Size = { clients: CLIENTS, refusalMicros: REFUSAL_MICROS, rttMs: 20 };
+export const fullSize: Size = { clients: CLIENTS, refusalMicros: REFUSAL_MICROS, rttMs: 20, believed: 1 };
 
 export function scenarios(size: Size): readonly Scenario[] {
   const base = baseOf(size);
@@ -123,13 +125,13 @@ export function scenarios(size: Size): readonly Scenario[] {
   ];
 }
 
-function baseOf({ clients, refusalMicros, rttMs }: Size): Scenario {
+function baseOf({ clients, refusalMicros, rttMs, believed }: Size): Scenario {
   const part = clients / CLIENTS;
   return {
     ...{ name: '', title: '', goals: [] },
     ...{ transport: 'tls', credential: 'es256', clients, gateways: 20, part, slowness: 1 / part },
     ...{ awayMs: 0, balancerBlindMs: 0, addressed: false, weighted: false },
-    ...{ inCallShare: 0.04, patienceMs: 10_000, believed: 1, noise: 0 },
+    ...{ inCallShare: 0.04, patienceMs: 10_000, believed, noise: 0 },
     ...{ rttMs, turnMs: 10, refusalMicros },
     acceptQueueMax: Math.ceil(4_096 * part),
     openMax: Math.ceil(16_384 * part),
