@@ -57,6 +57,7 @@ describe('a gateway and the routers that decide', () => {
       ['wss://g1.test', TERM, { all: 0 }, 1],
     );
     assert.deepEqual(said.spread, { gatewayMs: 700, fleetMs: 9_000 });
+    assert.equal(said.believed, true, 'two set-ups measure nothing');
     await stage.clock.advance(3_100);
     assert.equal(
       (await report()).connections,

@@ -22,6 +22,7 @@ import {
   type DoorPolicy,
   decideListening,
   handshaken,
+  isOnlyBelieved,
   knocked,
   left,
   listenersAlike,
@@ -332,6 +333,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
     return {
       listening: { ...shutters.listens },
       setUpsPerSecond: setUpsPerSecond(door),
+      ...(isOnlyBelieved(door) && { believed: true as const }),
       busyShare: other.share(),
       workMs: workMs(door),
       handshakes: door.handshakes.main + door.handshakes.call,

@@ -55,7 +55,14 @@ test('[OPS-4] the table has a line per gateway, by address, and says what holds 
   const credits = { gateways: 2, fresh: { credits: 5, perSecond: 40, dryRun: true as const } };
   const all = new Map([
     ['g1', heard({ setUps: 1_000 }, { url: 'https://b.example' }, { credits })],
-    ['g2', heard({}, { gateway: 'g2', url: 'https://a.example', workMs: 4_000 }, { router: 'r0', term: 6 })],
+    [
+      'g2',
+      heard(
+        {},
+        { gateway: 'g2', url: 'https://a.example', workMs: 4_000, believed: true },
+        { router: 'r0', term: 6 },
+      ),
+    ],
   ]);
   const state = fleetState(all, 3_100);
   assert.deepEqual([state.router, state.term, state.ceilings.fresh], ['r1', 7, 40]);
@@ -65,6 +72,8 @@ test('[OPS-4] the table has a line per gateway, by address, and says what holds 
     lines.slice(0, 3).map((line) => line.split(/ {2,}/)[0]!.trim()),
     ['gateway', 'a.example', 'b.example'],
   );
+  assert.match(lines[1]!, /3500\? /, 'it has not worked yet');
+  assert.match(lines[2]!, /3500 /);
   assert.equal(new Set(lines.slice(0, 3).map((line) => line.length)).size, 1, 'columns are even');
   assert.match(lines.at(-1)!, /fresh 40\/s \(dry run\)/);
   assert.equal(fleetText(fleetState(new Map(), 0)), 'no gateway reports');

@@ -28,6 +28,8 @@ export interface DoorState {
   readonly handshakes: number;
   readonly setUpsPerSecond: number;
   readonly setUpsPerSecondMax: number;
+  /** It has not worked yet, and only believes that it could. */
+  readonly believed: boolean;
   readonly busyShare: number;
   /** Per second; `null`: no ceiling. */
   readonly credits: { readonly [kind in CreditKind]: number | null };
@@ -85,6 +87,7 @@ function doorState({ first, firstAtMs, last, lastAtMs, news }: Heard, nowMs: num
     handshakes: last.handshakes,
     setUpsPerSecond: passedMs > 0 ? (1_000 * (last.setUps - first.setUps)) / passedMs : 0,
     setUpsPerSecondMax: last.setUpsPerSecond,
+    believed: last.believed === true,
     busyShare: last.busyShare,
     credits: ofKinds((kind) => perSecond(last, kind)),
     spread:

@@ -25,7 +25,7 @@ function doorRow(door: DoorState): string[] {
     ...[waiting.call, waiting.stock, waiting.resume, waiting.fresh, waiting.pretender].map(String),
     `${door.handshakes}`,
     rounded(door.setUpsPerSecond),
-    rounded(door.setUpsPerSecondMax),
+    `${rounded(door.setUpsPerSecondMax)}${door.believed ? '?' : ''}`,
     `${Math.round(100 * door.busyShare)} %`,
     creditsText(credits),
     spread === null ? '-' : seconds(spread.gatewayMs),

@@ -38,6 +38,7 @@ const report: fc.Arbitrary<LoadReport> = fc.record(
     listening: fc.record({ main: fc.boolean(), call: fc.boolean() }, plain),
     connections: count,
     setUpsPerSecond: rate,
+    believed: fc.constant(true as const),
     busyShare: fc.constantFrom(0, 0.25, 1),
     workMs: rate,
     handshakes: count,

@@ -93,6 +93,8 @@ const LoadReport = Type.Object({
   connections: Count,
   /** How many clients a second it could set up if it did nothing else. */
   setUpsPerSecond: Rate,
+  /** That is what it was told to believe: it has not worked yet. */
+  believed: Type.Optional(Type.Literal(true)),
   /** The part of the CPU that goes to anything but handshakes and set-ups. */
   busyShare: Type.Number({ minimum: 0, maximum: 1 }),
   /** CPU that everything it accepted still costs, in milliseconds. */

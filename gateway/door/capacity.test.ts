@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { createSeededRandom } from '#runtime/random.ts';
-import { believed, type Capacity, WINDOW_MS, worked } from './capacity.ts';
+import { believed, type Capacity, isMeasured, WINDOW_MS, worked } from './capacity.ts';
 
 /** Works without a pause, in pieces of 1 ms of another machine; the clock is off by `noise`, anew for each window. */
 function workedFor(
@@ -98,4 +98,12 @@ test('[CAPACITY-6] what is believed before anything was measured is given up in 
       assert(Math.abs(estimate / speed - 1) < 0.1, `${estimate} for ${speed}`);
     }),
   );
+});
+
+test('[CAPACITY-7] a speed counts as measured once a short window was worked whole', () => {
+  const capacity = believed(1, 0);
+  worked(capacity, 10, 20, WINDOW_MS);
+  assert(!isMeasured(capacity));
+  worked(capacity, 20, 60, 2 * WINDOW_MS);
+  assert(isMeasured(capacity));
 });

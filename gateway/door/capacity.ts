@@ -37,6 +37,11 @@ export function believed(speed: number, nowMs: number): Capacity {
   return { speed, windows: 0, workMs: 0, spentMs: 0, windowEndsMs: nowMs + FIRST_WINDOW_MS };
 }
 
+/** Whether the speed is one that was measured here, and not the one taken for true. */
+export function isMeasured({ windows }: Capacity): boolean {
+  return windows >= 1;
+}
+
 /** Notes work that would have taken `workMs` there and took `spentMs` here. */
 export function worked(capacity: Capacity, workMs: number, spentMs: number, nowMs: number): void {
   capacity.workMs += workMs;

@@ -13,7 +13,7 @@
 
 import assert from 'node:assert/strict';
 import type { Listener } from '../seams.ts';
-import { believed, type Capacity, worked } from './capacity.ts';
+import { believed, type Capacity, isMeasured, worked } from './capacity.ts';
 import { type Ceiling, type Credits, creditsOf, creditsPerSecond, creditUsed, mayBegin } from './credits.ts';
 import { charged, evenShare, nextStage, type Share } from './share.ts';
 import * as room from './waiting-room.ts';
@@ -239,6 +239,11 @@ export function workMs({ policy, handshakes, open, capacity }: Door): number {
 /** How many clients a second this machine could set up if it did nothing else. */
 export function setUpsPerSecond({ policy, capacity }: Door): number {
   return (1_000 * capacity.speed) / (policy.handshakeMs + policy.setUpMs);
+}
+
+/** Whether that is only believed, as this machine has not worked yet. */
+export function isOnlyBelieved({ capacity }: Door): boolean {
+  return !isMeasured(capacity);
 }
 
 function setUpEveryMs({ policy, capacity, credits, creditsOfAll, room: { dues, needCredit } }: Door): number {

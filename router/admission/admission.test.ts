@@ -216,3 +216,39 @@ test('[ADMIT-13] clients are moved once for a report: a gateway that is slow to 
   state = reported(state, loads, 600);
   assert.deepEqual(movesAt(760), planned);
 });
+
+test('[ADMIT-14] a gateway that has not worked yet counts as those that have, in windows, weights and parts', () => {
+  const deals = (believed: boolean) => {
+    const at = (name: string, changes: Partial<Load>) =>
+      [name, load({ setUpsPerSecond: 100, waiting: 0, url: `wss://${name}`, ...changes })] as const;
+    const anew = { setUpsPerSecond: 2_800, connections: 7_500, believed };
+    const state = reported(
+      learned(),
+      new Map([at('a', { connections: 8_000 }), at('b', { connections: 8_000 }), at('new', anew)]),
+      0,
+    );
+    const { told } = considered(state, policy, 10)[1];
+    const { spread, shed = 0 } = told.find(({ gateway }) => gateway === 'a')!;
+    const weights = spread!.gateways!.map(({ weight }) => weight);
+    const rates = [...fleetView(state, 0).loads.values()].map(({ setUpsPerSecond }) => setUpsPerSecond);
+    return { rates, weights, fleetMs: spread!.fleetMs, sheds: shed > 0 };
+  };
+  const third = 0.3333;
+  assert.deepEqual(deals(true), {
+    rates: [100, 100, 100],
+    weights: [third, third, third],
+    fleetMs: Math.round((1_000 * 0.7 * 23_500) / 300),
+    sheds: false,
+  });
+  assert.deepEqual(deals(false), {
+    rates: [100, 100, 2_800],
+    weights: [third / 10, third / 10, 0.9333].map((weight) => Math.round(1e4 * weight) / 1e4),
+    fleetMs: Math.round((1_000 * 0.7 * 23_500) / 3_000),
+    sheds: true,
+  });
+});
+
+test('[ADMIT-15] where nobody has worked yet, all count as they believe', () => {
+  const loads = new Map(['a', 'b'].map((name) => [name, load({ believed: true })]));
+  assert.deepEqual([...fleetView(reported(learned(), loads, 0), 0).loads], [...loads]);
+});

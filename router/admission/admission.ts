@@ -9,7 +9,7 @@
  */
 
 import { CREDIT_WINDOW_MS, deal } from './credits.ts';
-import type { Load, SpreadStanding } from './loads.ts';
+import { type Load, likeThoseMeasured, type SpreadStanding } from './loads.ts';
 import { sheds } from './rebalance.ts';
 import { changedByAQuarter, type SpreadBounds, type SpreadOf, spreads, type ToldSpread } from './spread.ts';
 import { type Move, moves } from './takeover.ts';
@@ -154,7 +154,7 @@ export function considered(
       ...(shed === undefined ? {} : { shed }),
     };
   });
-  const planned = moves(heardSinceMoved(fresh), policy.setUpShare);
+  const planned = moves(heardSinceMoved(fresh, loads), policy.setUpShare);
   for (const gateway of new Set(planned.flatMap(({ from, to }) => [from, to])))
     reporters.set(gateway, { ...reporters.get(gateway)!, movedAtMs: nowMs });
   return [
@@ -164,9 +164,9 @@ export function considered(
 }
 
 /** A report of before says nothing of those who were moved: a gateway that is slow to report would give the same ones twice. */
-function heardSinceMoved(fresh: Fresh): ReadonlyMap<string, Load> {
+function heardSinceMoved(fresh: Fresh, loads: ReadonlyMap<string, Load>): ReadonlyMap<string, Load> {
   const heard = fresh.filter(([, { atMs, movedAtMs }]) => atMs >= movedAtMs);
-  return new Map(heard.map(([gateway, { load }]) => [gateway, load]));
+  return new Map(heard.map(([gateway]) => [gateway, loads.get(gateway)!]));
 }
 
 /** Every 250 ms, by the routers that do not decide. */
@@ -201,7 +201,7 @@ function lookedAt(state: Admission, nowMs: number) {
     ([, { atMs, load }]) => nowMs - atMs <= (load.leaving === true ? FRESH_MS : FORGOTTEN_MS),
   );
   const fresh = known.filter(([, { atMs }]) => nowMs - atMs <= FRESH_MS);
-  const loads = new Map(fresh.map(([gateway, { load }]) => [gateway, load]));
+  const loads = likeThoseMeasured(new Map(fresh.map(([gateway, { load }]) => [gateway, load])));
   const usual = usualConnections(state, loads, nowMs);
   const next: Admission = { ...state, usual, usualAtMs: nowMs, reporters: new Map(known) };
   return { next, known, fresh, loads };

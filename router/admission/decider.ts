@@ -124,6 +124,7 @@ function loadOf(report: LoadReport): Load {
   return {
     connections: report.connections,
     setUpsPerSecond: report.setUpsPerSecond,
+    believed: report.believed === true,
     busyShare: report.busyShare,
     workMs: report.workMs,
     waiting: waiting.call + waiting.stock + waiting.resume + waiting.fresh + waiting.pretender,

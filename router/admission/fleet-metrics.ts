@@ -38,7 +38,7 @@ export function showFleet(
   const heard = [...loads.keys()].flatMap((gateway) => reports.get(gateway) ?? []);
   const sum = (of: (report: LoadReport) => number) => heard.reduce((all, report) => all + of(report), 0);
   metrics.fleetConnections.set(sum((report) => report.connections));
-  metrics.fleetCapacity.set(sum((report) => report.setUpsPerSecond));
+  metrics.fleetCapacity.set([...loads.values()].reduce((all, load) => all + load.setUpsPerSecond, 0));
   metrics.fleetHandshakes.set(sum((report) => report.handshakes));
   metrics.fleetShut.set(sum((report) => (report.listening.main ? 0 : 1)));
   for (const name of waitingClasses) {

@@ -12,6 +12,8 @@ export interface Load {
   readonly connections: number;
   /** How many clients a second it could set up if it did nothing else. */
   readonly setUpsPerSecond: number;
+  /** It has not worked yet, and only believes so. */
+  readonly believed?: boolean;
   /** The part of the CPU that goes to anything but handshakes and set-ups. */
   readonly busyShare: number;
   /** CPU that everything it accepted still costs, in milliseconds. */
@@ -36,6 +38,22 @@ export interface SpreadStanding {
   readonly fleetMs: number;
   /** How many gateways they know the weights of. */
   readonly gateways?: number;
+}
+
+/**
+ * A gateway that has not worked yet believes of itself what was measured on another machine. Where others have, it is likelier
+ * to be as fast as they are, at the mean.
+ */
+export function likeThoseMeasured(loads: ReadonlyMap<string, Load>): ReadonlyMap<string, Load> {
+  const measured = [...loads.values()].filter(({ believed }) => believed !== true);
+  if (measured.length === 0 || measured.length === loads.size) return loads;
+  const setUpsPerSecond = measured.reduce((sum, load) => sum + load.setUpsPerSecond, 0) / measured.length;
+  return new Map(
+    [...loads].map(([gateway, load]) => [
+      gateway,
+      load.believed === true ? { ...load, setUpsPerSecond } : load,
+    ]),
+  );
 }
 
 /** A gateway has the CPU for set-ups that signaling leaves it, and never none. */
