@@ -266,6 +266,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
   /** The loop's part of the time, and what was done in it. */
   function charge(busyMs: number, nowMs: number): void {
     door.bothWaited = door.room.dues.size > 0;
+    other.crowded(busyMs);
     const ownMs = busyMs * (1 - Math.min(OTHER_SHARE_MAX, other.share()));
     spent(door, 'handshake', ownMs, shaken * handshakeMs + setUps * setUpMs, nowMs);
   }
