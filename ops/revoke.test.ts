@@ -40,6 +40,14 @@ test('everything named is to be revoked', () => {
   ]);
 });
 
+test('a name that begins with a dash is one, as one session id in 64 does', () => {
+  const id = '-mwyDpxalsph7rXxBkcfqA';
+  assert.deepEqual(namedBy(['--session', id, '--user', 'alice']), [
+    { kind: 'user', value: 'alice' },
+    { kind: 'session', value: id },
+  ]);
+});
+
 test('nothing is revoked by a slip of the finger', () => {
   for (const args of [
     [],
@@ -48,6 +56,8 @@ test('nothing is revoked by a slip of the finger', () => {
     ['--user='],
     ['--usr', 'alice'],
     ['--user', 'alice', 'bob'],
+    ['--user', '--session', 's1'],
+    ['--user', '-alice', '-bob'],
   ]) {
     assert(namedBy(args) instanceof Error, args.join(' '));
   }

@@ -28,21 +28,33 @@ Exit codes: 0 all are revoked, 64 wrong usage, 69 the bus does not answer, 78 wr
 /** Whom to revoke; the moment is told by the bus, as the operator's clock may be wrong. */
 type Named = Omit<Revocation, 'at'>;
 
+const kinds = ['user', 'session', 'token'] as const;
+
 /** What these arguments ask for; `help`, or a sentence where they ask for nothing. */
 export function namedBy(args: readonly string[]): readonly Named[] | 'help' | Error {
   const names = { type: 'string', multiple: true } as const;
   const options = { user: names, session: names, token: names, help: { type: 'boolean' } } as const;
   try {
-    const { values } = parseArgs({ args: [...args], options });
+    const { values } = parseArgs({ args: valuesJoined(args, kinds), options });
     if (values.help === true) return 'help';
-    const named = (['user', 'session', 'token'] as const).flatMap((kind) =>
-      (values[kind] ?? []).map((value) => ({ kind, value })),
-    );
+    const named = kinds.flatMap((kind) => (values[kind] ?? []).map((value) => ({ kind, value })));
     if (named.length === 0) return new Error('name a user, a session or a token');
     return named.some(({ value }) => value === '') ? new Error('a name is empty') : named;
   } catch (error) {
     return error as Error;
   }
+}
+
+/** One in 64 session ids begins with a dash, and is copied as it stands in a log: after such an option it is the value. */
+function valuesJoined(args: readonly string[], names: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    const before = joined.at(-1) ?? '';
+    const isValue = /^-[^-]/.test(arg) && names.some((name) => before === `--${name}`);
+    if (isValue) joined[joined.length - 1] = `${before}=${arg}`;
+    else joined.push(arg);
+  }
+  return joined;
 }
 
 /** Adds them to the journal, all as of one moment, and says so of each; ends the process with what became of it. */
