@@ -34,7 +34,7 @@ const IDLE_MS = 5_000;
 /** The end of connections is dealt with within this. */
 const ENDED_MS = 3_000;
 /** On their way at once, per gateway: so many that none ever waits for a client, and no client for more than a second or two. */
-const AT_ONCE = 128;
+export const AT_ONCE = 128;
 const CALM_PART = 0.9;
 const CALM_MS_MAX = 180_000;
 /** A welcome that lasted so long ends a loss: who is lost earlier goes on with the last. */

@@ -4,12 +4,12 @@
  * The test of a limiter that looks only at the first burst shows nothing: this one lasts.
  */
 
-import type { SwarmTally } from '../swarm/swarm.ts';
-import { type FrameTimes, frameTimes, calm as inCalm, pause, watchDoors } from './acts.ts';
+import type { Swarm, SwarmTally } from '../swarm/swarm.ts';
+import { AT_ONCE, type FrameTimes, frameTimes, pause, watchDoors } from './acts.ts';
 import { prepared } from './drains.ts';
 import type { Judged } from './goals.ts';
 import type { Options } from './options.ts';
-import { type StageOptions, startStage } from './stage.ts';
+import { type Stage, type StageOptions, startStage } from './stage.ts';
 import { doorText, progress, seconds, tell } from './telling.ts';
 
 const TIMES = 3;
@@ -25,8 +25,10 @@ const GOODPUT_MIN = 0.95;
 const LATENCY_MAX = 2;
 /** Those in a call, whose frames are timed: enough of them. */
 const PAIRS_MIN = 100;
-/** Who loses a connection to find out what can be set up, before the load and after it: for about half a minute each. */
-const CALM_CLIENTS = 6_000;
+/** What can be set up is counted for so long, before the load and after it, once as many leave as come. */
+const CAPACITY_MS = 45_000;
+/** Until those who have left are forgotten. */
+const WARM_MS = STAY_MS + 15_000;
 
 export interface OverloadOutcome {
   readonly text: string;
@@ -36,17 +38,10 @@ export interface OverloadOutcome {
 export async function overloaded(options: Options, stageOptions: StageOptions): Promise<OverloadOutcome> {
   const stage = await startStage({ ...stageOptions, pairs: Math.max(PAIRS_MIN, stageOptions.pairs) });
   try {
-    await prepared(stage, options, undefined);
-    const calmClients = Math.min(CALM_CLIENTS, options.sessions);
-    const calm = await inCalm(stage, calmClients);
-    const capacityAt = (costMicros: number) => (1e6 * stage.allowed()) / costMicros;
-    const capacity = capacityAt(calm.costMicros);
-    await frameTimes(stage);
-    await pause(CALM_MS);
-    const before = await frameTimes(stage);
-    const perSecond = TIMES * capacity;
-    const forMs = options.minutes * 60_000;
-    const sessions = Math.ceil((perSecond * GIVE_UP_MS + 2 * capacity * STAY_MS) / 1_000);
+    const { calm } = await prepared(stage, options, undefined);
+    // By those who come back with their tokens; who comes for the first time and leaves again takes somewhat more.
+    const atMost = (1e6 * stage.allowed()) / calm.costMicros;
+    const sessions = Math.ceil((atMost * (TIMES * GIVE_UP_MS + 2 * STAY_MS)) / 1_000);
     const guests = await stage.invite({ sessions, timing: 'law' });
     const say = progress('overload');
     guests.onTally((tally) =>
@@ -54,24 +49,34 @@ export async function overloaded(options: Options, stageOptions: StageOptions): 
         `${tally.up} in, ${tally.waiting} waiting, ${tally.gaveUp} gave up, ${tally.lateMs.toFixed(0)} ms late`,
       ),
     );
+    const capacity = await capacityFor(stage, guests);
+    tell(`capacity: ${capacity.perSecond.toFixed(0)} set-ups a second`);
+    await frameTimes(stage);
+    await pause(CALM_MS);
+    const before = await frameTimes(stage);
+    const perSecond = TIMES * capacity.perSecond;
+    const forMs = options.minutes * 60_000;
     const doorsSince = await watchDoors(stage);
-    const churned = guests.churn(perSecond, forMs, STAY_MS, GIVE_UP_MS);
+    const gone = guests.tally();
+    const churned = guests.churn({ pace: { perSecond }, forMs, stayMs: STAY_MS, giveUpMs: GIVE_UP_MS });
     churned.catch(() => {});
     const windows = await watched(guests.tally, forMs);
     const during = await frameTimes(stage);
     const calmAfterMs = await untilNobodyIsOutside(guests.tally, 2 * options.drainMs + GIVE_UP_MS);
+    await churned;
+    const tally = guests.tally();
+    const [gaveUp, visitors] = [tally.gaveUp - gone.gaveUp, tally.visitors - gone.visitors];
+    const doors = await doorsSince();
     await frameTimes(stage);
     await pause(CALM_MS);
     const after = await frameTimes(stage);
-    const { gaveUp, visitors } = guests.tally();
-    const doors = await doorsSince();
-    const { costMicros, frames } = await inCalm(stage, calmClients);
+    const capacityAfter = await capacityFor(stage, guests);
     return told({
-      capacity,
-      capacityAfter: capacityAt(costMicros),
+      capacity: capacity.perSecond,
+      capacityAfter: capacityAfter.perSecond,
       windows,
       before,
-      inUse: [calm.frames, frames],
+      inUse: [capacity.frames, capacityAfter.frames],
       during,
       after,
       calmAfterMs,
@@ -84,6 +89,28 @@ export async function overloaded(options: Options, stageOptions: StageOptions): 
   } finally {
     await stage.stop();
   }
+}
+
+interface CapacityFor {
+  readonly perSecond: number;
+  readonly frames: FrameTimes;
+}
+
+/** What the gateways set up of the same visits when the next comes as soon as one is in, and nobody in vain. */
+async function capacityFor(stage: Stage, guests: Swarm): Promise<CapacityFor> {
+  const pace = { atOnce: AT_ONCE * stage.gateways().length };
+  const forMs = WARM_MS + CAPACITY_MS;
+  const churned = guests.churn({ pace, forMs, stayMs: STAY_MS, giveUpMs: GIVE_UP_MS });
+  churned.catch(() => {});
+  await pause(WARM_MS);
+  await frameTimes(stage);
+  const before = { welcomed: guests.tally().welcomed, atMs: performance.now() };
+  await pause(CAPACITY_MS - 1_000);
+  const setUps = guests.tally().welcomed - before.welcomed;
+  const perSecond = (1_000 * setUps) / (performance.now() - before.atMs);
+  const frames = await frameTimes(stage);
+  await churned;
+  return { perSecond, frames };
 }
 
 async function untilNobodyIsOutside(tally: () => SwarmTally, msMax: number): Promise<number> {

@@ -15,6 +15,7 @@ import {
   type Order,
   type Result,
   type Tally,
+  type Visits,
 } from './orders.ts';
 import { Record } from './record.ts';
 import { STEP_MS, Wheel } from './wheel.ts';
@@ -114,37 +115,46 @@ export function createCrowd(options: CrowdOptions): Crowd {
   /** Told when a client is in. */
   const visits = new Map<Client, () => void>();
 
-  /** One client comes, stays and leaves. */
-  function visit(client: Client, stayMs: number, giveUpMs: number, over: (client: Client) => void): void {
-    const end = (gaveUp: boolean) => {
+  /** One client comes, stays and leaves. `decided`: it is in, or has given up. */
+  function visit(client: Client, { stayMs, giveUpMs }: Visits, decided: () => void, over: () => void): void {
+    const end = () => {
       visits.delete(client);
-      if (gaveUp) record.gaveUp++;
       client.leave();
-      over(client);
+      over();
     };
-    const late = setTimeout(() => end(true), giveUpMs);
+    const late = setTimeout(() => {
+      record.gaveUp++;
+      decided();
+      end();
+    }, giveUpMs);
     record.visitors++;
     visits.set(client, () => {
       clearTimeout(late);
       visits.set(client, () => {});
-      setTimeout(() => end(false), stayMs);
+      setTimeout(end, stayMs);
+      decided();
     });
     client.come();
   }
 
   /** Resolves when the last has left. */
-  function churn({ perSecond, forMs, stayMs, giveUpMs }: Extract<Order, { order: 'churn' }>): Promise<void> {
+  function churn(order: Visits): Promise<void> {
+    const { pace, forMs } = order;
     const free = clients.map(({ index }) => index);
     const startMs = nowMs();
-    let came = 0;
+    let [came, decided] = [0, 0];
+    const due = (passedMs: number) => {
+      if ('perSecond' in pace) return (Math.min(passedMs, forMs) / 1_000) * pace.perSecond;
+      return passedMs < forMs ? decided + pace.atOnce : came;
+    };
     return new Promise((resolve) => {
       const timer = setInterval(() => {
         const passedMs = nowMs() - startMs;
-        const due = (Math.min(passedMs, forMs) / 1_000) * perSecond;
-        for (; came < due; came++) {
+        for (const dueNow = due(passedMs); came < dueNow; came++) {
           const index = free.pop();
           if (index === undefined) continue;
-          visit(new Client(index, around), stayMs, giveUpMs, () => void free.push(index));
+          const isDecided = () => void decided++;
+          visit(new Client(index, around), order, isDecided, () => void free.push(index));
         }
         if (passedMs < forMs || visits.size > 0) return;
         clearInterval(timer);

@@ -30,6 +30,14 @@ export interface CrowdOptions {
   readonly perAddress: number;
 }
 
+export interface Visits {
+  /** So many come a second, or the next when one of so many at once is in. */
+  readonly pace: { readonly perSecond: number } | { readonly atOnce: number };
+  readonly forMs: number;
+  readonly stayMs: number;
+  readonly giveUpMs: number;
+}
+
 export interface GatewayPlaces {
   readonly main: Place;
   /** Where it expects those in a call. */
@@ -54,16 +62,10 @@ export type Order =
   /** Those that were dropped come back: the next when one of so many at once is in. */
   | { readonly order: 'inTurn'; readonly atOnce: number }
   /**
-   * Clients come for the first time, so many a second, stay for a while once they are in, and leave; who is not in after a
-   * while gives up for good. In the end all that are left leave as they are in or give up.
+   * Clients come for the first time, stay for a while once they are in, and leave; who is not in after a while gives up for
+   * good. In the end all that are left leave as they are in or give up.
    */
-  | {
-      readonly order: 'churn';
-      readonly perSecond: number;
-      readonly forMs: number;
-      readonly stayMs: number;
-      readonly giveUpMs: number;
-    }
+  | (Visits & { readonly order: 'churn' })
   /** No more frames are sent; what is on its way may come. */
   | { readonly order: 'rest' }
   | { readonly order: 'ledger' }

@@ -53,3 +53,34 @@ test('a swarm over TLS comes, loses a gateway, is back, and no acknowledged fram
     await scene.stop();
   }
 });
+
+test('of visitors who come as fast as they are served no more than so many are outside, and all leave in the end', async () => {
+  const secret = 'of one test on loopback, and of nothing else';
+  const scene = await startScene({ gateways: 1, routers: 1, tls: false, secret });
+  let swarm: Swarm | undefined;
+  try {
+    const its = await startSwarm({
+      sessions: 200,
+      tls: false,
+      secret,
+      timing: 'law',
+      pairs: 0,
+      frameEveryMs: 0,
+    });
+    swarm = its;
+    await its.places(placesOf(scene.fleet.gateways));
+    let outsideMost = 0;
+    its.onTally(({ visitors, welcomed, gaveUp }) => {
+      outsideMost = Math.max(outsideMost, visitors - welcomed - gaveUp);
+    });
+    await its.churn({ pace: { atOnce: 4 }, forMs: 2_000, stayMs: 300, giveUpMs: 30_000 });
+    await until('the last has left', () => its.tally().up === 0);
+    const { visitors, welcomed, gaveUp } = its.tally();
+    assert(visitors > 10, `${visitors}`);
+    assert.deepEqual({ welcomed, gaveUp }, { welcomed: visitors, gaveUp: 0 });
+    assert(outsideMost <= 4, `${outsideMost}`);
+  } finally {
+    swarm?.stop();
+    await scene.stop();
+  }
+});

@@ -16,6 +16,7 @@ import type {
   Result,
   Tally,
   Timing,
+  Visits,
 } from './orders.ts';
 
 /** Below the 20,000 files that a process may hold on most machines. */
@@ -55,7 +56,7 @@ export interface Swarm {
   /** All that are up lose their connections at once. */
   breakAll(): Promise<void>;
   inTurn(atOnce: number): Promise<void>;
-  churn(perSecond: number, forMs: number, stayMs: number, giveUpMs: number): Promise<void>;
+  churn(visits: Visits): Promise<void>;
   /** @returns the moment, on the machine's clock. */
   mark(): Promise<number>;
   episode(): Promise<Episode>;
@@ -105,8 +106,14 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
       await Promise.all(members.map((member, n) => member.do({ order: 'inTurn', atOnce: share(n, atOnce) })));
     },
     breakAll: () => all({ order: 'break' }),
-    churn: (perSecond, forMs, stayMs, giveUpMs) =>
-      all({ order: 'churn', perSecond: perSecond / processes, forMs, stayMs, giveUpMs }),
+    async churn(visits) {
+      const { pace } = visits;
+      const paceOf = (n: number) =>
+        'atOnce' in pace ? { atOnce: share(n, pace.atOnce) } : { perSecond: pace.perSecond / processes };
+      await Promise.all(
+        members.map((member, n) => member.do({ ...visits, order: 'churn', pace: paceOf(n) })),
+      );
+    },
     async mark() {
       const atMs = nowMs();
       await all({ order: 'mark', atMs });
