@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Registry } from 'prom-client';
 import { createVirtualClock } from '#runtime/clock.ts';
 import { createAcceptance } from './acceptance.ts';
-import { createDoor, listenersAlike, nextTurn } from './door/door.ts';
+import { createDoor, decideListening, listenersAlike, nextTurn } from './door/door.ts';
 import type { WaitingClass } from './door/waiting-room.ts';
 import type { FlowRecord } from './flow-record.ts';
 import { createGatewayMetrics } from './metrics.ts';
@@ -26,7 +26,7 @@ function acceptance() {
   const wentOn: string[] = [];
   const gone = new Map<string, () => void>();
   return {
-    ...{ door, wentOn, gone, clock, heldMs: its.heldMs },
+    ...{ door, wentOn, gone, clock, metrics, heldMs: its.heldMs },
     /** Many hellos by the listener for calls, from elsewhere. */
     judge(name: WaitingClass): void {
       const flow = { opening: { address: '192.0.2.9' } };
@@ -98,4 +98,40 @@ test('[DOOR-78] for how long those were held who went on a moment ago is known, 
   assert.equal(heldMs(), 3_000);
   await clock.advance(2_000);
   assert.equal(heldMs(), 0);
+});
+
+test('[DOOR-81] who left while it was held is counted once, before its turn or when it goes on', async () => {
+  const { door, gone, metrics, come, serve } = acceptance();
+  come('passes', 'passes too', 'm1', 'm2', 'm3', 'c1');
+  gone.get('m2')!();
+  assert.deepEqual(door.handshakes, { call: 1, main: 2 });
+  serve();
+  gone.get('m3')!();
+  gone.get('c1')!();
+  assert.deepEqual(door.handshakes, { call: 0, main: 0 });
+  assert.equal((await metrics.abandoned.get()).values[0]!.value, 3);
+  assert.equal(door.abandonment.abandoned, 3);
+});
+
+test('[DOOR-82] while clients leave before their turn, a gateway stops listening sooner; those who came all at once are held all the same', async () => {
+  const { door, clock, gone, come, serve } = acceptance();
+  const crowd = Array.from({ length: 2_000 }, (_, i) => `m${i}`);
+  come('passes', 'passes too');
+  for (let round = 0; round < 10; round++) {
+    const few = crowd.slice(0, 100);
+    come(...few);
+    serve();
+    for (const name of few.slice(0, 20)) gone.get(name)!();
+    await clock.advance(5_000);
+  }
+  decideListening(door, 0);
+  assert.equal(door.listening.main, true);
+  come(...crowd);
+  assert.equal(door.handshakes.main, 2_000);
+  decideListening(door, 0);
+  assert.equal(door.listening.main, false);
+  const { door: calm, come: comeInCalm } = acceptance();
+  comeInCalm('passes', 'passes too', ...crowd);
+  decideListening(calm, 0);
+  assert.equal(calm.listening.main, true);
 });

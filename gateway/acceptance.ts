@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from '#runtime/clock.ts';
-import { type Door, handshaken, knocked } from './door/door.ts';
+import { abandoned, begins, type Door, handshaken, knocked } from './door/door.ts';
 import { createHeld } from './held.ts';
 import { createHolds } from './holds.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -14,7 +14,7 @@ import type { createVetting } from './vetting.ts';
 
 export interface AcceptanceDeps {
   readonly clock: Clock;
-  readonly metrics: Pick<GatewayMetrics, 'dropped'>;
+  readonly metrics: Pick<GatewayMetrics, 'abandoned' | 'dropped'>;
   readonly vetting: ReturnType<typeof createVetting>;
   readonly shutters: ReturnType<typeof createShutters>;
   /** So many handshakes may begin in a turn of the loop. */
@@ -24,11 +24,17 @@ export interface AcceptanceDeps {
 }
 
 export function createAcceptance(door: Door, deps: AcceptanceDeps) {
-  const { metrics, vetting, shutters, handshakesPerTurn } = deps;
+  const { clock, metrics, vetting, shutters, handshakesPerTurn } = deps;
   const held = createHeld();
-  const holds = createHolds(deps.clock);
+  const holds = createHolds(clock);
   /** Connections that went on in this turn without being held. */
   let passed = 0;
+
+  function gone(listener: Listener, waited: boolean): void {
+    metrics.abandoned.inc();
+    abandoned(door);
+    if (waited) handshaken(door, listener, false);
+  }
 
   return {
     /** How many are held. */
@@ -53,13 +59,14 @@ export function createAcceptance(door: Door, deps: AcceptanceDeps) {
         shutters.follow();
         return false;
       }
-      held.hold(holds.timed(knock), () => handshaken(door, listener, false));
+      held.hold(holds.timed(knock), (waited) => gone(listener, waited));
       return true;
     },
     /** The oldest by these listeners goes on; what its handshake took is known after the loop has done it. */
     next(listeners: readonly Listener[]): void {
       const knock = held.next(listeners);
       handshaken(door, knock?.listener ?? listeners[0]!, false);
+      begins(door, clock.monotonicMs());
       knock?.goOn();
       vetting.another();
     },

@@ -343,8 +343,8 @@ describe('the doorkeeper', () => {
     }
   });
 
-  test('[DOOR-60] whom a router sends on are the last of those that wait, and they go', () => {
-    const { keeper, open, hello, knocks, hand } = doorkeeper();
+  test('[DOOR-60] whom a router sends on are the last of those that wait, and they go; who goes by itself is counted', async () => {
+    const { keeper, open, hello, knocks, hand, metrics } = doorkeeper();
     knocks(100);
     hand.turn();
     const records = Array.from({ length: 10 }, () => open());
@@ -353,6 +353,9 @@ describe('the doorkeeper', () => {
     assert.deepEqual(given, records.slice(-3));
     for (const record of given) keeper.ended(record, true);
     assert.equal(keeper.state().waiting.resume, 7);
+    assert.equal(await counted(metrics.abandoned), 0);
+    keeper.ended(records[0]!, false);
+    assert.equal(await counted(metrics.abandoned), 1);
   });
 
   test('[DOOR-64] an address of which nobody becomes a session stands behind all others, and gets one handshake in 64', async () => {

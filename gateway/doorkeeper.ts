@@ -18,6 +18,7 @@ import { createAcceptance } from './acceptance.ts';
 import { createCrediting } from './crediting.ts';
 import type { DoorMode } from './door/config.ts';
 import {
+  abandoned,
   createDoor,
   type DoorPolicy,
   decideListening,
@@ -32,6 +33,7 @@ import {
   spent,
   type Turn,
   takeFlow,
+  waitMaxMs,
   waits,
   workMs,
 } from './door/door.ts';
@@ -220,6 +222,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
   function ended(record: FlowRecord, sent: boolean): void {
     const { number } = record.flow;
     if (record.place !== 'in' && !sent) vetting.gone(record);
+    if (record.place === 'waiting' && !sent) gaveUp();
     if (record.place === 'silent' || record.place === 'waiting') {
       // What its end took is work of the door, about as much as a set-up, and none that a drain would find there.
       setUpsSince += 1;
@@ -228,6 +231,11 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
       left(door, number);
     }
     comesIn(record);
+  }
+
+  function gaveUp(): void {
+    metrics.abandoned.inc();
+    abandoned(door);
   }
 
   // The turn.
@@ -337,6 +345,7 @@ export function createDoorkeeper(deps: DoorkeeperDeps) {
       ...(isOnlyBelieved(door) && { believed: true as const }),
       busyShare: other.share(),
       workMs: workMs(door),
+      waitMaxMs: waitMaxMs(door),
       handshakes: door.handshakes.main + door.handshakes.call,
       movable: door.room.dues.size - door.room.settled.size,
       waiting: counts,

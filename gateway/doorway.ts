@@ -189,7 +189,7 @@ export function createDoorway(deps: DoorwayDeps) {
 
   /** What a load report says of the door. */
   function report() {
-    const { silent, ...state } = keeper.state();
+    const { silent, waitMaxMs: _, ...state } = keeper.state();
     return {
       ...state,
       ...(config.GATEWAY_URL !== undefined && { url: config.GATEWAY_URL }),
@@ -203,11 +203,12 @@ export function createDoorway(deps: DoorwayDeps) {
   function second(): void {
     keeper.second();
     const state = keeper.state();
-    const { handshakes, setUpsPerSecond, workMs, waiting, silent, listening, credits } = state;
+    const { handshakes, setUpsPerSecond, workMs, waitMaxMs, waiting, silent, listening, credits } = state;
     showDrain({ ...state, listens: listening.main });
     metrics.doorHandshakes.set(handshakes);
     metrics.doorSetUpsPerSecond.set(setUpsPerSecond);
     metrics.doorWorkSeconds.set(workMs / 1_000);
+    metrics.doorWaitMax.set(waitMaxMs / 1_000);
     for (const [name, count] of Object.entries(waiting)) metrics.doorWaiting.set({ class: name }, count);
     metrics.doorWaiting.set({ class: 'silent' }, silent);
     metrics.listening.set({ listener: 'main' }, listening.main ? 1 : 0);

@@ -5,7 +5,7 @@
 import type { Knock, Listener } from './seams.ts';
 
 interface Place {
-  /** Empty once the connection ended. */
+  /** Empty once the connection ended or went on. */
   knock: Knock | undefined;
   readonly number: number;
 }
@@ -44,16 +44,16 @@ export function createHeld() {
     get count() {
       return count;
     },
-    /** @param gone told if it ends before its turn. */
-    hold(knock: Knock, gone: () => void): void {
+    /** @param gone told if it ends before its first request; `waited`: its turn had not come. */
+    hold(knock: Knock, gone: (waited: boolean) => void): void {
       const place: Place = { knock, number: number++ };
       queues[knock.listener].places.push(place);
       count += 1;
       knock.hold(() => {
-        if (place.knock === undefined) return;
+        const waited = place.knock !== undefined;
         place.knock = undefined;
-        count -= 1;
-        gone();
+        if (waited) count -= 1;
+        gone(waited);
       });
     },
     /** The oldest by any of these listeners, which is held no more. */

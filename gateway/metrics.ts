@@ -60,6 +60,11 @@ export function createGatewayMetrics(register: Registry) {
       help: 'Connections closed right after they were accepted, as they came faster than listening could stop.',
       registers,
     }),
+    abandoned: new Counter({
+      name: 'gateway_door_abandoned_total',
+      help: 'Connections whose client left while they waited for their handshake or to be set up; some are found out by their handshake only, which was for nobody.',
+      registers,
+    }),
     shunned: new Counter({
       name: 'gateway_door_shunned_total',
       help: 'Connections put behind those of all others, or closed where too many stood there, as nearly all of late from their address led to no session.',
@@ -90,6 +95,11 @@ export function createGatewayMetrics(register: Registry) {
     doorHandshakes: new Gauge({
       name: 'gateway_door_handshakes',
       help: 'Connections whose handshake waits for this gateway.',
+      registers,
+    }),
+    doorWaitMax: new Gauge({
+      name: 'gateway_door_wait_max_seconds',
+      help: 'How long a connection that comes may be expected to wait for its handshake; past it, this gateway does not listen. Shorter while clients leave before their turn.',
       registers,
     }),
     doorSetUpsPerSecond: new Gauge({

@@ -25,7 +25,10 @@ export interface Knock {
   readonly listener: Listener;
   /** The client's, in canonical form; `undefined` where a trusted proxy stands between. Asked from within `knocked` only. */
   address(): string | undefined;
-  /** Reads nothing of it until `goOn`; called at most once, from within `knocked`. `gone`: its end was noticed before that. */
+  /**
+   * Reads nothing of it until `goOn`; called at most once, from within `knocked`. `gone`: it ended before its first request. Some
+   * ends are noticed only when it goes on, as nothing is read before.
+   */
   hold(gone: () => void): void;
   /** After `hold`; does nothing once it is gone. */
   goOn(): void;

@@ -7,6 +7,8 @@
 
 import { allotted } from '#gateway/door/credits.ts';
 import {
+  abandoned,
+  begins,
   createDoor,
   type Door,
   type DoorPolicy,
@@ -87,6 +89,7 @@ export class DoorGateway implements SimulatedGateway {
   }
 
   gaveUp(client: number): void {
+    abandoned(this.door);
     left(this.door, client);
   }
 
@@ -199,9 +202,10 @@ export class DoorGateway implements SimulatedGateway {
     const [client, serial] = [queue.left, queue.right];
     queue.dropFirst();
     const here = population.phase.of(client) === SHAKING && population.serial.of(client) === serial;
+    begins(door, core.freeAtMs);
     this.#spend(turn, costs.handshakeMs);
     handshaken(door, listener, here);
-    if (!here) return;
+    if (!here) return abandoned(door);
     core.events.opened(client, core.freeAtMs);
     this.#hellos.push(client, core.freeAtMs + core.rttMs);
   }

@@ -4,8 +4,8 @@
  * After a loss everybody comes at once. A refusal after the handshake costs most of a set-up, so the only cheap
  * one is not to listen; and what was opened is finished, so that no work is thrown away. The door listens while
  * a connection that comes now would be through its handshake within 0.45 of the shortest patience of a client
- * (the rest is reserve for a CPU that is taken away meanwhile) and while the accept queue is far from its
- * bound. The CPU goes to those in a call first, then 0.4 to handshakes and 0.6 to set-ups, in the order of the
+ * (the rest is reserve for a CPU that is taken away meanwhile), sooner where clients leave while they wait, and
+ * while the accept queue is far from its bound. The CPU goes to those in a call first, then 0.4 to handshakes and 0.6 to set-ups, in the order of the
  * waiting room. Few enough are open and not set up that memory and file descriptors hold.
  *
  * Pure, though it changes its state in place: the loop asks it for every handshake and every set-up.
@@ -13,6 +13,7 @@
 
 import assert from 'node:assert/strict';
 import type { Listener } from '../seams.ts';
+import { type Abandonment, abandons, goesOn, noAbandonment } from './abandonment.ts';
 import { believed, type Capacity, isMeasured, worked } from './capacity.ts';
 import { type Ceiling, type Credits, creditsOf, creditsPerSecond, creditUsed, mayBegin } from './credits.ts';
 import { charged, evenShare, nextStage, type Share } from './share.ts';
@@ -59,6 +60,7 @@ export interface Door {
   readonly room: room.WaitingRoom;
   readonly share: Share;
   readonly capacity: Capacity;
+  readonly abandonment: Abandonment;
   /** For set-ups of those who come with a token, and for all. */
   readonly credits: Credits;
   readonly creditsOfAll: Credits;
@@ -88,6 +90,7 @@ export function createDoor(policy: DoorPolicy, nowMs: number): Door {
     room: room.emptyRoom(),
     share: evenShare(policy.handshakeShare),
     capacity: believed(policy.speed, nowMs),
+    abandonment: noAbandonment(),
     credits: creditsOf(policy.ceiling, nowMs),
     creditsOfAll: creditsOf(undefined, nowMs),
     bothWaited: false,
@@ -97,18 +100,29 @@ export function createDoor(policy: DoorPolicy, nowMs: number): Door {
 /**
  * A connection was accepted; false: close it at once, since it would not be served within its patience, and listen no
  * more: that is so for those only who came all together, and each of them that is accepted costs more than all that a
- * closed port refuses.
+ * closed port refuses. However soon clients leave, the bound is that of all: what the kernel holds when the port is
+ * closed is reset, and that costs about as much as to accept it.
  */
 export function knocked(door: Door, listener: Listener): boolean {
-  const { handshakes, policy, callersTrusted } = door;
+  const { handshakes, callersTrusted } = door;
   const { call, main } = handshakes;
   const before = listener === 'call' && callersTrusted ? call : call + main;
-  if (handshakeWaitMs(door, before) > 2 * policy.patienceShare * policy.patienceMs) {
+  if (handshakeWaitMs(door, before) > 2 * uncutMs(door)) {
     door.listening[listener] = false;
     return false;
   }
   handshakes[listener] += 1;
   return true;
+}
+
+/** The handshake of one that has waited begins. */
+export function begins(door: Door, nowMs: number): void {
+  goesOn(door.abandonment, uncutMs(door), nowMs);
+}
+
+/** A client left while it waited, or was found to have left then. */
+export function abandoned(door: Door): void {
+  abandons(door.abandonment);
 }
 
 /** A handshake ended; `open`: with an open flow. It may have been found to wait for its client before. */
@@ -206,10 +220,10 @@ function listens(
   openMax: number,
   acceptQueue: number,
 ): boolean {
-  const { patienceMs, patienceShare, acceptQueueMax } = door.policy;
+  const { acceptQueueMax } = door.policy;
   const factor = before ? 1 : LISTEN_AGAIN;
   return (
-    handshakeWaitMs(door, handshakes) <= patienceMs * patienceShare * factor &&
+    handshakeWaitMs(door, handshakes) <= waitMaxMs(door) * factor &&
     door.open < openMax * factor &&
     acceptQueue <= acceptQueueMax * ACCEPT_QUEUE_SHARE * factor
   );
@@ -228,6 +242,15 @@ export function handshakeWaitMs(door: Door, before: number): number {
   const cpuMs = (before * handshakeMs + Math.min(evenMs, (before + open) * setUpMs)) / capacity.speed;
   const beyond = before + open - door.openMax * (1 - CALL_RESERVE);
   return beyond <= 0 ? cpuMs : Math.max(cpuMs, beyond * setUpEveryMs(door));
+}
+
+/** A connection that comes now may be expected to wait for its handshake for so long, in milliseconds. */
+export function waitMaxMs(door: Door): number {
+  return uncutMs(door) * door.abandonment.cut;
+}
+
+function uncutMs({ policy }: Door): number {
+  return policy.patienceShare * policy.patienceMs;
 }
 
 /** CPU that everything accepted still costs here, in milliseconds. */

@@ -59,8 +59,11 @@ class Connection implements Knock {
   readonly listener: Listener;
   private readonly trusts: Trusts;
   private response: HttpResponse | undefined;
+  /** By the service. */
+  private closed: boolean;
 
   constructor(response: HttpResponse, listener: Listener, trusts: Trusts) {
+    this.closed = false;
     this.response = response;
     this.listener = listener;
     this.trusts = trusts;
@@ -76,7 +79,7 @@ class Connection implements Knock {
 
   hold(gone: () => void): void {
     this.response?.onAborted(() => {
-      if (this.response === undefined) return;
+      if (this.closed) return;
       this.response = undefined;
       gone();
     });
@@ -91,6 +94,7 @@ class Connection implements Knock {
 
   close(): void {
     const { response } = this;
+    this.closed = true;
     this.response = undefined;
     response?.close();
   }

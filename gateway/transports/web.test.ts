@@ -176,10 +176,12 @@ test('a connection may be shut out before it says a word, or held: then nothing 
   use('one');
   const { hub, port } = await startWeb(t, { tls });
   const knocks: Knock[] = [];
+  const gone: number[] = [];
   const held = Promise.withResolvers<void>();
   hub.doorkeeper = (knock) => {
-    knock.hold(() => undefined);
-    if (knocks.push(knock) === 4) held.resolve();
+    const number = knocks.push(knock) - 1;
+    knock.hold(() => void gone.push(number));
+    if (number === 3) held.resolve();
     return true;
   };
   const lines = Array.from({ length: 4 }, () => tcpConnect(port, '127.0.0.1').on('error', () => {}));
@@ -202,11 +204,35 @@ test('a connection may be shut out before it says a word, or held: then nothing 
   assert.equal((await hub.until('received')).text, '{"n":1}');
   sockets[0]!.destroy();
   await hub.until('closed');
+  assert.deepEqual(gone, [1], 'neither who was through nor who was closed');
   hub.doorkeeper = () => false;
   const refused = await rawSocket(port);
   await refused.closed;
   assert.deepEqual(hub.came, { main: 5, call: 0 });
   for (const socket of sockets) socket.destroy();
+});
+
+test('of who has left while it was held, the end is told once it goes on', async (t) => {
+  const { tls, use } = certificates(t);
+  use('one');
+  const { hub, port } = await startWeb(t, { tls });
+  const held = Promise.withResolvers<Knock>();
+  const gone = Promise.withResolvers<void>();
+  hub.doorkeeper = (knock) => {
+    knock.hold(gone.resolve);
+    held.resolve(knock);
+    return true;
+  };
+  const line = tcpConnect(port, '127.0.0.1').on('error', () => {});
+  const socket = connect({ socket: line, rejectUnauthorized: false }).on('error', () => {});
+  const knock = await held.promise;
+  await pause(50);
+  // Its ClientHello is in the kernel, and its end behind it.
+  line.end();
+  await pause(50);
+  knock.goOn();
+  await gone.promise;
+  socket.destroy();
 });
 
 test('the door is told the address of a client, and none where a trusted proxy stands between', async (t) => {

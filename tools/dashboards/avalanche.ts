@@ -64,7 +64,7 @@ const crowd: readonly Panel[] = [
     draws: 'lines',
     title: 'Arrivals and admissions',
     description:
-      'Connections accepted, opened, set-ups begun, and connections closed right after they were accepted, per second. While arrivals lie above, the queue grows.',
+      'Connections accepted, opened, set-ups begun, connections closed right after they were accepted, and those whose client left while they waited, per second. While arrivals lie above, the queue grows.',
     unit: 'cps',
     queries: [
       query(sum(rate('gateway_door_arrivals_total')), 'arrivals'),
@@ -74,6 +74,11 @@ const crowd: readonly Panel[] = [
         sum(rate('gateway_door_dropped_total')),
         'closed at once',
         'only when more come in one turn than may wait',
+      ),
+      query(
+        sum(rate('gateway_door_abandoned_total')),
+        'left while they waited',
+        'only where clients give up before their turn',
       ),
     ],
   },
