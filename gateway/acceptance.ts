@@ -66,7 +66,7 @@ export function createAcceptance(door: Door, deps: AcceptanceDeps) {
     next(listeners: readonly Listener[]): void {
       const knock = held.next(listeners);
       handshaken(door, knock?.listener ?? listeners[0]!, false);
-      begins(door, clock.monotonicMs());
+      if (knock !== undefined) begins(door, clock.monotonicMs());
       knock?.goOn();
       vetting.another();
     },
