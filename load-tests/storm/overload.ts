@@ -9,7 +9,7 @@ import { AT_ONCE, type FrameTimes, frameTimes, pause, watchDoors } from './acts.
 import { prepared } from './drains.ts';
 import type { Judged } from './goals.ts';
 import type { Options } from './options.ts';
-import { type Stage, type StageOptions, startStage } from './stage.ts';
+import { look, type Stage, type StageOptions, startStage } from './stage.ts';
 import { doorText, progress, seconds, tell } from './telling.ts';
 
 const TIMES = 3;
@@ -50,17 +50,16 @@ export async function overloaded(options: Options, stageOptions: StageOptions): 
       ),
     );
     const capacity = await capacityFor(stage, guests);
-    tell(`capacity: ${capacity.perSecond.toFixed(0)} set-ups a second`);
     await frameTimes(stage);
     await pause(CALM_MS);
     const before = await frameTimes(stage);
-    const perSecond = TIMES * capacity.perSecond;
+    const perSecond = TIMES * capacity.used.perSecond;
     const forMs = options.minutes * 60_000;
     const doorsSince = await watchDoors(stage);
     const gone = guests.tally();
     const churned = guests.churn({ pace: { perSecond }, forMs, stayMs: STAY_MS, giveUpMs: GIVE_UP_MS });
     churned.catch(() => {});
-    const windows = await watched(guests.tally, forMs);
+    const load = await watched(stage, guests, forMs);
     const during = await frameTimes(stage);
     const calmAfterMs = await untilNobodyIsOutside(guests.tally, 2 * options.drainMs + GIVE_UP_MS);
     await churned;
@@ -72,9 +71,8 @@ export async function overloaded(options: Options, stageOptions: StageOptions): 
     const after = await frameTimes(stage);
     const capacityAfter = await capacityFor(stage, guests);
     return told({
-      capacity: capacity.perSecond,
-      capacityAfter: capacityAfter.perSecond,
-      windows,
+      capacity: [capacity.used, capacityAfter.used],
+      load,
       before,
       inUse: [capacity.frames, capacityAfter.frames],
       during,
@@ -92,7 +90,7 @@ export async function overloaded(options: Options, stageOptions: StageOptions): 
 }
 
 interface CapacityFor {
-  readonly perSecond: number;
+  readonly used: Used;
   readonly frames: FrameTimes;
 }
 
@@ -104,13 +102,39 @@ async function capacityFor(stage: Stage, guests: Swarm): Promise<CapacityFor> {
   churned.catch(() => {});
   await pause(WARM_MS);
   await frameTimes(stage);
-  const before = { welcomed: guests.tally().welcomed, atMs: performance.now() };
+  const usedSince = watchUse(stage, guests);
   await pause(CAPACITY_MS - 1_000);
-  const setUps = guests.tally().welcomed - before.welcomed;
-  const perSecond = (1_000 * setUps) / (performance.now() - before.atMs);
+  const used = usedSince();
   const frames = await frameTimes(stage);
   await churned;
-  return { perSecond, frames };
+  tell(
+    `capacity: ${used.perSecond.toFixed(0)} set-ups a second, ${percent(used.share)} of the CPU allowed used`,
+  );
+  return { used, frames };
+}
+
+/** What the gateways did with their time. */
+interface Used {
+  /** Set-ups. */
+  readonly perSecond: number;
+  /** Of the CPU allowed. */
+  readonly share: number;
+}
+
+function watchUse(stage: Stage, guests: Swarm): () => Used {
+  const before = { ...look(stage), welcomed: guests.tally().welcomed };
+  return () => {
+    const after = look(stage);
+    const seconds = (after.atMs - before.atMs) / 1_000;
+    return {
+      perSecond: (guests.tally().welcomed - before.welcomed) / seconds,
+      share: (after.gateways - before.gateways) / 1e6 / seconds / stage.allowed(),
+    };
+  };
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(0)} %`;
 }
 
 async function untilNobodyIsOutside(tally: () => SwarmTally, msMax: number): Promise<number> {
@@ -121,29 +145,29 @@ async function untilNobodyIsOutside(tally: () => SwarmTally, msMax: number): Pro
   return performance.now() - fromMs;
 }
 
-interface Window {
-  readonly perSecond: number;
+interface Watched {
+  /** Set-ups per second, of each window. */
+  readonly windows: readonly number[];
+  readonly used: Used;
 }
 
-async function watched(tally: () => SwarmTally, forMs: number): Promise<readonly Window[]> {
-  const windows: Window[] = [];
-  const startMs = performance.now();
-  let before = { welcomed: tally().welcomed, atMs: startMs };
-  while (performance.now() - startMs < forMs - WINDOW_MS / 2) {
+async function watched(stage: Stage, guests: Swarm, forMs: number): Promise<Watched> {
+  const endMs = performance.now() + forMs - WINDOW_MS / 2;
+  await pause(WINDOWS_BEFORE * WINDOW_MS);
+  const usedSince = watchUse(stage, guests);
+  const windows: number[] = [];
+  while (performance.now() < endMs) {
+    const windowSince = watchUse(stage, guests);
     await pause(WINDOW_MS);
-    const now = { welcomed: tally().welcomed, atMs: performance.now() };
-    windows.push({
-      perSecond: (1_000 * (now.welcomed - before.welcomed)) / (now.atMs - before.atMs),
-    });
-    before = now;
+    windows.push(windowSince().perSecond);
   }
-  return windows.slice(WINDOWS_BEFORE);
+  return { windows, used: usedSince() };
 }
 
 interface Seen {
-  readonly capacity: number;
-  readonly capacityAfter: number;
-  readonly windows: readonly Window[];
+  /** Before, and after. */
+  readonly capacity: readonly [Used, Used];
+  readonly load: Watched;
   /** With nobody coming. */
   readonly before: FrameTimes;
   /** When clients come just as fast as they are served: before, and after. */
@@ -159,24 +183,25 @@ interface Seen {
 }
 
 function told(seen: Seen): OverloadOutcome {
-  const { capacity, capacityAfter, windows, before, inUse, during, after } = seen;
+  const { capacity, load, before, inUse, during, after } = seen;
   const { calmAfterMs, gaveUp, visitors, drainMs, minutes } = seen;
-  const rates = windows.map(({ perSecond }) => perSecond);
-  const mean = rates.reduce((sum, rate) => sum + rate, 0) / Math.max(1, rates.length);
-  const least = Math.min(...rates);
-  const between = (capacity + capacityAfter) / 2;
+  const mean = load.used.perSecond;
+  const least = Math.min(...load.windows);
+  const [first, last] = [capacity[0].perSecond, capacity[1].perSecond];
+  const between = (first + last) / 2;
   const share = mean / between;
   const inUseMs = (inUse[0].medianMs + inUse[1].medianMs) / 2;
   const latency = during.medianMs / inUseMs;
   const calmMs = GIVE_UP_MS + drainMs;
   const both = ({ medianMs, p99Ms }: FrameTimes) => `${medianMs.toFixed(0)} / ${p99Ms.toFixed(0)} ms`;
   const text = [
-    `For ${minutes} minutes ${(TIMES * capacity).toFixed(0)} clients a second come, ${TIMES} times what the gateways can set up in calm; each stays for ${STAY_MS / 1_000} s once it is in, and gives up for good after ${GIVE_UP_MS / 1_000} s outside. ${visitors} came, ${gaveUp} gave up; ${seen.doors}.`,
+    `For ${minutes} minutes ${(TIMES * first).toFixed(0)} clients a second come, ${TIMES} times what the gateways can set up in calm; each stays for ${STAY_MS / 1_000} s once it is in, and gives up for good after ${GIVE_UP_MS / 1_000} s outside. ${visitors} came, ${gaveUp} gave up; ${seen.doors}.`,
     '',
     '| | |',
     '| --- | --- |',
-    `| set up per second, mean of the windows of 10 s | ${mean.toFixed(0)} (${(100 * share).toFixed(0)} % of capacity: ${between.toFixed(0)}, as it was ${capacity.toFixed(0)} before and ${capacityAfter.toFixed(0)} after) |`,
-    `| the least of these windows | ${least.toFixed(0)} (${((100 * least) / between).toFixed(0)} %) |`,
+    `| set up per second | ${mean.toFixed(0)} (${percent(share)} of capacity: ${between.toFixed(0)}, as it was ${first.toFixed(0)} before and ${last.toFixed(0)} after) |`,
+    `| of the CPU allowed the gateways used, during / before / after | ${[load.used, ...capacity].map((used) => percent(used.share)).join(' / ')} |`,
+    `| set up per second in the least of the windows of 10 s | ${least.toFixed(0)} (${percent(least / between)}) |`,
     `| frames of those who are in, median / 99 %: before, with nobody coming | ${both(before)} |`,
     `| before, when clients came just as fast as they were served | ${both(inUse[0])} |`,
     `| during | ${both(during)} |`,
@@ -188,7 +213,7 @@ function told(seen: Seen): OverloadOutcome {
   const judged = [
     {
       met: share >= GOODPUT_MIN,
-      text: `goodput ${(100 * share).toFixed(0)} % of capacity, at least ${100 * GOODPUT_MIN} %`,
+      text: `goodput ${percent(share)} of capacity, at least ${percent(GOODPUT_MIN)}`,
     },
     {
       met: latency <= LATENCY_MAX,
