@@ -108,7 +108,7 @@ function follow(state: State, partition: number, after: number, sink: TravellerS
 }
 
 function followed({ stream, filterOf }: State, partitions: readonly number[], after: number) {
-  return { stream, filters: partitions.map(filterOf), headers: false, from: 'sequence', after } as const;
+  return { stream, filters: partitions.map(filterOf), from: 'sequence', after } as const;
 }
 
 function bring(traveller: Traveller, message: Msg | LeanMessage, delivered: Delivered): void {

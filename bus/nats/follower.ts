@@ -33,8 +33,6 @@ export interface Followed {
   /** Of the subjects that are brought. */
   readonly filters: readonly string[];
   /** `sequence`: goes on after the last position. `last-per-subject`: each consumer begins with what stands there. */
-  /** Whether whoever follows looks at the headers of messages. */
-  readonly headers: boolean;
   readonly from: 'sequence' | 'last-per-subject';
   readonly after: number;
 }
@@ -251,7 +249,7 @@ async function makeConsumer(
   follower.heardMs = deps.clock.monotonicMs();
   follower.consumer = {
     name,
-    unsubscribe: subscribed(follower, subject),
+    unsubscribe: deps.connection.subscribeLean(subject, (message) => heed(follower, message)),
   };
   sink.begins?.();
   const made = await deps.api.createConsumer(followed.stream, consumerOf(follower, name, subject));
@@ -261,12 +259,6 @@ async function makeConsumer(
     return beginLater(follower);
   }
   catchUp(follower);
-}
-
-function subscribed(follower: Follower, subject: string): Cancel {
-  const { deps, followed } = follower;
-  if (followed.headers) return deps.connection.subscribe(subject, (message) => heed(follower, message));
-  return deps.connection.subscribeLean(subject, (message) => heed(follower, message));
 }
 
 function consumerOf(

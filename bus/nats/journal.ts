@@ -23,7 +23,6 @@ export function createNatsJournal(requests: Requests, followers: Followers): Jou
         const followed = {
           stream: JOURNAL_STREAM,
           filters: [JOURNAL_SUBJECT],
-          headers: false,
           from: 'sequence',
           after: 0,
         } as const;

@@ -115,7 +115,6 @@ function watch(followers: Followers, bucket: string, sink: Sink): Cancel {
     const followed = {
       stream: bucketStream(bucket),
       filters: [`${subjects}>`],
-      headers: true,
       from: 'last-per-subject',
       after: 0,
     } as const;
@@ -124,6 +123,7 @@ function watch(followers: Followers, bucket: string, sink: Sink): Cancel {
         listed = new Set();
       },
       message(message, { position }) {
+        // Markers have no body, and only of messages without one the headers are read.
         const operation = message.headers?.get(OPERATION) ?? '';
         const value = operation === 'DEL' || operation === 'PURGE' ? undefined : message.data;
         heed(message.subject.slice(subjects.length), value, position);
