@@ -5,8 +5,9 @@
  * one is not to listen; and what was opened is finished, so that no work is thrown away. The door listens while
  * a connection that comes now would be through its handshake within 0.45 of the shortest patience of a client
  * (the rest is reserve for a CPU that is taken away meanwhile), sooner where clients leave while they wait, and
- * while the accept queue is far from its bound. The CPU goes to those in a call first, then 0.4 to handshakes and 0.6 to set-ups, in the order of the
- * waiting room. Few enough are open and not set up that memory and file descriptors hold.
+ * while the accept queue is far from its bound. The CPU goes to those in a call first, then 0.4 to handshakes
+ * and 0.6 to set-ups, in the order of the waiting room. Few enough are open and not set up that memory and file
+ * descriptors hold.
  *
  * Pure, though it changes its state in place: the loop asks it for every handshake and every set-up.
  */
